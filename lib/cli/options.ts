@@ -1,0 +1,204 @@
+/**
+ * The table of commands and options. Parsing, `--help` and the shell completions all come from it.
+ *
+ * @module
+ */
+import {
+  address,
+  choice,
+  count,
+  directory,
+  duration,
+  file,
+  hostPort,
+  network,
+  port,
+  relativePath,
+  size,
+  sizeOrPercent,
+  text,
+  type ValueKind,
+} from "./values.ts";
+
+/** An option that is on or off. */
+export interface Flag {
+  readonly short?: string;
+  readonly help: string;
+}
+
+/** An option with a value. */
+export interface Valued<T> {
+  readonly short?: string;
+  readonly value: ValueKind<T>;
+  /** As it would be written on the command line. */
+  readonly default?: string;
+  /** May be given more than once; the value is a list. */
+  readonly repeatable?: true;
+  /** Must be given. */
+  readonly required?: true;
+  readonly help: string;
+}
+
+/** Any option. */
+// deno-lint-ignore no-explicit-any
+export type Option = Flag | Valued<any>;
+
+/** A command: its options by their long names, in the order of `--help`. */
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** Positional arguments, for the usage line; none if undefined. */
+  readonly operands?: { readonly placeholder: string; readonly least: number; readonly most: number };
+  readonly options: Readonly<Record<string, Option>>;
+  readonly examples: readonly (readonly [command: string, meaning: string])[];
+}
+
+/** The values of a command's options after parsing. */
+export type Values<O extends Readonly<Record<string, Option>>> = {
+  readonly [K in keyof O]: O[K] extends Valued<infer T> ? O[K] extends { repeatable: true } ? readonly T[]
+    : O[K] extends { default: string } | { required: true } ? T
+    : T | undefined
+    : boolean;
+};
+
+const help = { short: "h", help: "show this help and exit" } as const;
+
+/** Options that go before a command. */
+export const globalOptions = {
+  help,
+  version: { short: "V", help: "show the version and exit" },
+} as const satisfies Record<string, Option>;
+
+/** Options of `netdump serve`. */
+export const serveOptions = {
+  dir: { short: "d", value: directory, default: "/var/crash", help: "dump directory; must exist" },
+  bind: {
+    short: "a",
+    value: address,
+    repeatable: true,
+    help: "local IPv4 address to listen on (default: every local address)",
+  },
+  path: { short: "p", value: relativePath, default: ".", help: "default path below DIR" },
+  exec: { short: "i", value: file("PROGRAM"), help: "run PROGRAM after each dump" },
+  pidfile: {
+    short: "P",
+    value: file(),
+    help: "write the process id to FILE and lock it; a second instance refuses",
+  },
+  debug: { short: "D", help: "verbose log" },
+  port: { value: port, default: "20023", help: "port that HERALDs arrive on" },
+  "ack-port": { value: port, default: "20024", help: "the clients' port, where acks go" },
+  allow: { value: network, repeatable: true, help: "who may dump (default: anyone)" },
+  timeout: { value: duration(), default: "10m", help: "silence that ends a dump as incomplete" },
+  linger: {
+    value: duration("zero-allowed"),
+    default: "60s",
+    help: "how long a repeated FINISHED is acked again",
+  },
+  "max-dump-size": { value: size, help: "most bytes of one dump (default: the free space)" },
+  "min-free": { value: sizeOrPercent, default: "5%", help: "disk space to keep free" },
+  "max-sessions": { value: count(1, 65535), default: "256", help: "dumps at once" },
+  "max-sessions-per-client": { value: count(1, 65535), default: "4", help: "dumps at once from one address" },
+  keep: {
+    value: count(1, 1_000_000),
+    help: "complete dumps kept per host; older ones are removed (default: all)",
+  },
+  workers: { value: count(1, 256), help: "receiver threads (default: number of cores)" },
+  "no-dns": { help: "name dumps by address, not by host name" },
+  "log-format": { value: choice("text", "json"), default: "text", help: "form of the log" },
+  quiet: { short: "q", help: "log warnings and errors only" },
+  help,
+} as const satisfies Record<string, Option>;
+
+/** Options of `netdump send`. */
+export const sendOptions = {
+  server: { short: "s", value: hostPort, required: true, help: "server to send to (port 20023)" },
+  client: { short: "c", value: address, help: "local address to send from (default: by route)" },
+  "client-port": { value: port, default: "20024", help: "local port to send from" },
+  path: { short: "p", value: relativePath, help: "directory to ask the server for, as net.netdump.path" },
+  mtu: { value: count(128, 65535), help: "size of a packet (default: the interface's MTU, else 1500)" },
+  window: { value: count(1, 65536), help: "messages in flight (default: adaptive, up to 256)" },
+  retries: { value: count(0, 1000), default: "10", help: "resends of a message before giving up" },
+  timeout: { value: duration(), default: "1s", help: "wait before a resend" },
+  kernel: {
+    value: choice("12", "13", "14", "main"),
+    help: "imitate the send loop of that FreeBSD kernel, batches, polls and ack masks",
+  },
+  header: { value: file(), help: "kernel dump header to send (default: kdh.* beside the vmcore)" },
+  key: { value: file(), help: "key of an encrypted dump to send (default: key.* beside the vmcore)" },
+  hostname: { value: text("NAME"), help: "host name for a header built anew" },
+  panic: { value: text("TEXT"), help: "panic string for a header built anew" },
+  arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },
+  "dump-version-string": { value: text("TEXT"), help: "kernel version for a header built anew" },
+  rate: { value: size, help: "most bytes per second" },
+  quiet: { short: "q", help: "no progress, no summary" },
+  json: { help: "print the result as JSON on stdout" },
+  help,
+} as const satisfies Record<string, Option>;
+
+/** Options of `netdump inspect`. */
+export const inspectOptions = {
+  json: { help: "one JSON object per FILE and line" },
+  dmesg: { help: "print the kernel's message buffer, in order" },
+  verify: { help: "read it all and check it; exit 1 if anything is wrong" },
+  "private-key": { value: file("PEM"), help: "RSA private key, to look through encryption" },
+  output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
+  help,
+} as const satisfies Record<string, Option>;
+
+/** `netdump serve`. */
+export const serveCommand = {
+  name: "serve",
+  summary: "receive kernel dumps over the network",
+  options: serveOptions,
+  examples: [
+    ["netdump serve --dir /var/crash", "receive dumps on every local address"],
+    ["netdump serve -d /dumps -a 192.0.2.10 --allow 192.0.2.0/24", "on one address, from one network"],
+    [
+      "netdump serve -d /dumps -i /usr/local/bin/on-dump --keep 10",
+      "run a program after each dump, keep the last ten",
+    ],
+  ],
+} as const satisfies Command;
+
+/** `netdump send`. */
+export const sendCommand = {
+  name: "send",
+  summary: "replay a dump to a netdump server",
+  operands: { placeholder: "VMCORE", least: 1, most: 1 },
+  options: sendOptions,
+  examples: [
+    ["netdump send --server 192.0.2.10 vmcore.w1.0", "replay a dump with its header"],
+    ["netdump send -s dumphost --kernel 14 --hostname test vmcore", "send as a FreeBSD 14 kernel would"],
+    [
+      "netdump send -s 127.0.0.1 -c 127.0.0.2 --rate 10M --json vmcore.0",
+      "on loopback, slowly, with a JSON result",
+    ],
+  ],
+} as const satisfies Command;
+
+/** `netdump inspect`. */
+export const inspectCommand = {
+  name: "inspect",
+  summary: "read kernel dumps and what lies beside them",
+  operands: { placeholder: "FILE", least: 1, most: Infinity },
+  options: inspectOptions,
+  examples: [
+    ["netdump inspect vmcore.w1.0", "what crashed, when and why, and is the dump whole"],
+    ["netdump inspect --dmesg vmcore.w1.0", "what the kernel last said"],
+    ["netdump inspect --verify --json /var/crash/vmcore.*", "check dumps, one JSON object a line"],
+  ],
+} as const satisfies Command;
+
+/** Every command, in the order of `--help`. */
+export const commands: readonly Command[] = [serveCommand, sendCommand, inspectCommand];
+
+/** Words that take the place of a command. */
+export const helperCommands = {
+  help: "show the help of a command",
+  completions: "print the completions for bash, zsh or fish",
+} as const;
+
+/** Shells that `netdump completions` knows. */
+export const shells = ["bash", "zsh", "fish"] as const;

@@ -1,0 +1,118 @@
+/**
+ * The kinds of value an option takes: how each is parsed, what is expected of it, and how a shell completes it.
+ *
+ * @module
+ */
+import { type Network, parseAddress, parseNetwork } from "../protocol/ipv4.ts";
+import { heraldPathProblem } from "../protocol/herald_path.ts";
+import { parseDuration, parseSize } from "../text/units.ts";
+
+/** What a shell offers where a value is due. */
+export type Completion = "file" | "directory" | "none" | readonly string[];
+
+/** A kind of value. */
+export interface ValueKind<T> {
+  /** Placeholder in help, such as `SIZE`. */
+  readonly placeholder: string;
+  /** Turns the text of the command line into a value; throws `SyntaxError` with what is expected. */
+  readonly parse: (text: string) => T;
+  readonly completion: Completion;
+}
+
+/** A share of something, in percent. */
+export interface Percent {
+  readonly percent: number;
+}
+
+/** A host name or address with an optional port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+function kind<T>(placeholder: string, completion: Completion, parse: (text: string) => T): ValueKind<T> {
+  return { placeholder, parse, completion };
+}
+
+function expected(what: string): never {
+  throw new SyntaxError(what);
+}
+
+/** Any text. */
+export const text = (placeholder: string): ValueKind<string> => kind(placeholder, "none", (value) => value);
+
+/** The name of a file, opened later. */
+export const file = (placeholder = "FILE"): ValueKind<string> => kind(placeholder, "file", (value) => value);
+
+/** The name of a directory, opened later. */
+export const directory: ValueKind<string> = kind("DIR", "directory", (value) => value);
+
+/** A dotted IPv4 address. */
+export const address: ValueKind<string> = kind(
+  "ADDR",
+  "none",
+  (value) =>
+    parseAddress(value) === undefined ? expected("a dotted IPv4 address, such as 192.0.2.10") : value,
+);
+
+/** A network in CIDR notation. */
+export const network: ValueKind<Network> = kind(
+  "CIDR",
+  "none",
+  (value) => parseNetwork(value) ?? expected("an IPv4 network, such as 192.0.2.0/24, or an address"),
+);
+
+/** A path below the dump directory, by the rules for a HERALD's path. */
+export const relativePath: ValueKind<string> = kind("PATH", "none", (value) => {
+  const problem = heraldPathProblem(value);
+  return problem === undefined ? value : expected(`a relative path without ".." (this one: ${problem})`);
+});
+
+/** A whole number in a range. */
+export function count(least: number, most: number): ValueKind<number> {
+  return kind("N", "none", (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    return number >= least && number <= most ? number : expected(`a whole number from ${least} to ${most}`);
+  });
+}
+
+/** A UDP port. */
+export const port: ValueKind<number> = { ...count(1, 65535), placeholder: "PORT" };
+
+/** A size in bytes. */
+export const size: ValueKind<number> = kind("SIZE", "none", parseSize);
+
+/** A size in bytes or a share in percent. */
+export const sizeOrPercent: ValueKind<number | Percent> = kind("SIZE|%", "none", (value) => {
+  const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(value) ?? [];
+  if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
+  try {
+    return parseSize(value);
+  } catch {
+    return expected("a size such as 10G, or a share such as 5%");
+  }
+});
+
+/** A duration, in milliseconds; more than zero unless `zero` is allowed. */
+export function duration(zero: "zero-allowed" | "positive" = "positive"): ValueKind<number> {
+  return kind("DURATION", "none", (value) => {
+    const durationMs = parseDuration(value);
+    return durationMs > 0 || zero === "zero-allowed" ? durationMs : expected("a duration longer than zero");
+  });
+}
+
+/** One of a few words. */
+export function choice<const W extends string>(...words: W[]): ValueKind<W> {
+  return kind(
+    words.join("|"),
+    words,
+    (value) => words.find((word) => word === value) ?? expected(`one of ${words.join(", ")}`),
+  );
+}
+
+/** `HOST` or `HOST:PORT`. */
+export const hostPort: ValueKind<HostPort> = kind("HOST[:PORT]", "none", (value) => {
+  const [, host = "", portText] = /^([A-Za-z0-9._-]+)(?::(\d+))?$/.exec(value) ?? [];
+  if (host === "") return expected("a host name or IPv4 address, with an optional :PORT");
+  return { host, port: portText === undefined ? undefined : port.parse(portText) };
+});
