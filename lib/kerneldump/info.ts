@@ -57,7 +57,7 @@ function escapeVersion(version: string): string {
   let text = escapeLine(first);
   for (const line of rest) text += (GENUINE_CONTINUATION.test(line) ? "\n" : "\\n") + escapeLine(line);
   // A reader must look for this label inside a version whose line feed was cut off (section 2.2).
-  return text.replaceAll(PANIC_LABEL, PANIC_LABEL.replace("  ", " \\x20"));
+  return text.replace(/ {2}(?=Panic String: )/g, " \\x20");
 }
 
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
