@@ -204,6 +204,20 @@ export class Session {
     return [{ do: "ack", seqno: this.#finishedSeqno }];
   }
 
+  /** The pieces of the header that are in. */
+  headerPieces(): { readonly offset: number; readonly bytes: Uint8Array }[] {
+    return this.#headerExtents.ranges().map(({ start, end }) => ({
+      offset: start,
+      bytes: this.#header.slice(start, end),
+    }));
+  }
+
+  /** Puts a session that was taken up from its journal into its phase (P9). */
+  enter(phase: "heralded" | "receiving" | "finished", nowMs: number): void {
+    this.#phase = phase;
+    this.#heardMs = this.#finishedMs = nowMs;
+  }
+
   /** Gives the session up: nothing is acked from now on. */
   end(): void {
     this.#phase = "ended";

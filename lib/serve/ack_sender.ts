@@ -1,0 +1,68 @@
+/**
+ * Sends acks from a session's socket.
+ *
+ * @module
+ */
+import { ACK_SIZE } from "../protocol/message.ts";
+
+/** Acks under way at once. */
+const SLOTS = 1024;
+
+/**
+ * A queue of acks. Deno sends a datagram at once as a rule, but may keep the buffer for later when the system's
+ * queue is full; a buffer reused then would ack a seqno that the client never sent, which kills its dump. So no
+ * buffer is used again before all sends of the round before are through.
+ */
+export class AckSender {
+  /** Seqnos to be acked. */
+  readonly queue: number[] = [];
+  readonly #socket: Deno.DatagramConn;
+  readonly #to: Deno.NetAddr;
+  readonly #onError: (error: unknown) => void;
+  readonly #memory = new DataView(new ArrayBuffer(SLOTS * ACK_SIZE));
+  readonly #slots = Array.from(
+    { length: SLOTS },
+    (_, i) => new Uint8Array(this.#memory.buffer, i * ACK_SIZE, ACK_SIZE),
+  );
+  #underWay = 0;
+  #again = false;
+
+  constructor(socket: Deno.DatagramConn, to: Deno.NetAddr, onError: (error: unknown) => void) {
+    this.#socket = socket;
+    this.#to = to;
+    this.#onError = onError;
+  }
+
+  /** Sends what is queued, each `copies` times. */
+  flush(copies: 1 | 2): void {
+    const count = Math.min(this.queue.length, SLOTS / copies);
+    if (count === 0) return;
+    if (this.#underWay > 0) {
+      this.#again = true;
+      return;
+    }
+    for (let i = 0; i < count; i++) this.#memory.setUint32(i * ACK_SIZE, this.queue[i]!);
+    this.#underWay = count * copies;
+    for (let copy = 0; copy < copies; copy++) {
+      for (let i = 0; i < count; i++) {
+        this.#socket.send(this.#slots[i]!, this.#to).then(this.#sent, this.#failed);
+      }
+    }
+    if (count === this.queue.length) this.queue.length = 0;
+    else {
+      this.queue.splice(0, count);
+      this.#again = true;
+    }
+  }
+
+  readonly #sent = (): void => {
+    if (--this.#underWay > 0 || !this.#again) return;
+    this.#again = false;
+    this.flush(1);
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#onError(error);
+    this.#sent();
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * The dump directory: which places in it a dump may go to, which index it gets (P5).
+ *
+ * @module
+ */
+import { join, relative, SEPARATOR } from "@std/path";
+import { parseInfo } from "../kerneldump/info.ts";
+import { describeError, errorCode, type FileSystem } from "./file_system.ts";
+import { boundsName, dumpNames, parseDumpName } from "./names.ts";
+
+/** Most indexes that are tried when others take them at the same time. */
+const MOST_TRIES = 64;
+const DUMP_FILE_MODE = 0o600;
+/** Label of the info line that carries a client's full host name. */
+export const HOST_NAME_LABEL = "Host Name";
+
+/** A path that must not be used, or cannot be. The message is one line; the path in it is not escaped. */
+export class PlaceError extends Error {
+  override readonly name = "PlaceError";
+}
+
+/**
+ * Finds the directory that a path below the dump directory leads to. It must exist, and without its links it must
+ * still lie below the dump directory.
+ *
+ * @param root real path of the dump directory
+ * @param path relative, already held to the rules of a HERALD's path
+ * @returns its real path
+ * @throws {PlaceError}
+ */
+export function resolvePlace(fs: FileSystem, root: string, path: string): string {
+  let real: string;
+  try {
+    real = fs.realPath(join(root, path));
+  } catch (error) {
+    // A link that leads outside is refused by the worker's permissions before it is resolved.
+    throw new PlaceError(describeError(error));
+  }
+  const within = relative(root, real);
+  if (
+    within === ".." || within.startsWith(".." + SEPARATOR) || (within !== "" && join(root, within) !== real)
+  ) {
+    throw new PlaceError("leads outside the dump directory");
+  }
+  if (fs.entry(real)?.kind !== "directory") throw new PlaceError("not a directory");
+  return real;
+}
+
+/** Throws {@linkcode PlaceError} if a real path has become a link to elsewhere since it was resolved. */
+export function checkPlace(fs: FileSystem, directory: string): void {
+  if (fs.realPath(directory) !== directory) throw new PlaceError("the directory was replaced by a link");
+}
+
+/** A reserved index, with the info file that reserves it. */
+export interface Reservation {
+  readonly index: number;
+  readonly infoFd: number;
+}
+
+/**
+ * Reserves an index for a host's dump by creating its info file: the one in the bounds file, or the next that no
+ * file of any kind has.
+ *
+ * @throws the file system's error, or {@linkcode PlaceError} if no index is free
+ */
+export function reserveIndex(fs: FileSystem, directory: string, host: string): Reservation {
+  const taken = new Set(fs.list(directory).map((name) => parseDumpName(name, host)?.index));
+  let index = readBounds(fs, directory, host);
+  for (let tries = 0; tries < MOST_TRIES; index++) {
+    if (taken.has(index)) continue;
+    tries++;
+    const path = join(directory, dumpNames(host, index).info);
+    try {
+      const infoFd = fs.create(path, DUMP_FILE_MODE);
+      if (fs.realPath(path) === path) return { index, infoFd };
+      fs.close(infoFd);
+      fs.remove(path);
+      throw new PlaceError("the directory was replaced by a link");
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+    }
+  }
+  throw new PlaceError("no free index");
+}
+
+/** The index in a host's bounds file; 0 if there is none, or nothing sensible in it. */
+export function readBounds(fs: FileSystem, directory: string, host: string): number {
+  const path = join(directory, boundsName(host));
+  try {
+    if (fs.entry(path)?.kind !== "file") return 0;
+    const [digits] = /^\d{1,9}(?=\n|$)/.exec(fs.readText(path)) ?? [];
+    return digits === undefined ? 0 : Number(digits);
+  } catch {
+    return 0;
+  }
+}
+
+/** Raises a host's bounds to `next`, atomically, if it is below. */
+export async function raiseBounds(
+  fs: FileSystem,
+  directory: string,
+  host: string,
+  next: number,
+): Promise<void> {
+  if (readBounds(fs, directory, host) >= next) return;
+  const path = join(directory, boundsName(host));
+  const kind = fs.entry(path)?.kind ?? "file";
+  if (kind !== "file") throw new PlaceError(`${boundsName(host)} is not a file`);
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  const fd = fs.create(temporary, DUMP_FILE_MODE);
+  try {
+    const bytes = new TextEncoder().encode(`${next}\n`);
+    fs.write(fd, bytes, 0, bytes.byteLength, 0);
+    await fs.sync(fd);
+    fs.replace(temporary, path);
+  } catch (error) {
+    fs.remove(temporary);
+    throw error;
+  } finally {
+    fs.close(fd);
+  }
+}
+
+/**
+ * Picks the host part of a dump's names. Two hosts that share a short name do not share a series: when the newest
+ * dump of the name came from another address and another full host name, the address is added.
+ */
+export function seriesName(
+  fs: FileSystem,
+  directory: string,
+  label: string,
+  client: { readonly address: string; readonly hostName: string | null },
+): string {
+  const newest = Math.max(
+    ...fs.list(directory).map((name) => {
+      const parsed = parseDumpName(name, label);
+      return parsed?.stem === "info" ? parsed.index : -1;
+    }),
+    -1,
+  );
+  if (newest < 0) return label;
+  const path = join(directory, dumpNames(label, newest).info);
+  let info;
+  try {
+    info = fs.entry(path)?.kind === "file" ? parseInfo(fs.readText(path)) : undefined;
+  } catch {
+    return label;
+  }
+  const owner = info?.others.find(([name]) => name === HOST_NAME_LABEL)?.[1];
+  const sameAddress = (info?.client?.address ?? client.address) === client.address;
+  const sameName = owner === undefined || owner === client.hostName;
+  return sameAddress || sameName ? label : `${label}-${client.address.replaceAll(".", "-")}`;
+}

@@ -1,0 +1,271 @@
+/**
+ * A receiver: a worker whose permissions hold it to the server's addresses, its clients' ports and the dump
+ * directory. The sessions in it do their own receiving, writing and acking.
+ *
+ * @module
+ */
+/// <reference lib="deno.worker" />
+import { relative } from "@std/path";
+import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
+import { DumpFiles, type LinkRequest } from "./dump_files.ts";
+import { coreName } from "./names.ts";
+import { compressionOf } from "./dump_record.ts";
+import { describeError, realFileSystem } from "./file_system.ts";
+import { parseJournal, type SessionIdentity } from "./journal.ts";
+import { journalPath } from "./journal_file.ts";
+import type { ClientName, Order, ReceiverSettings, Report } from "./orders.ts";
+import { replay } from "./resume.ts";
+import { removeOldDumps } from "./retention.ts";
+import { Session, type SessionSettings } from "./session.ts";
+import { Transfer, type TransferHost } from "./transfer.ts";
+
+/** Running dumps are told of this often. */
+const PROGRESS_MS = 10_000;
+/** A port that a session had before is waited for this long. */
+const BIND_PATIENCE_MS = 2000;
+
+const worker = self as unknown as DedicatedWorkerGlobalScope;
+const fs = realFileSystem;
+
+/** Client names that sessions wait for. */
+interface Naming {
+  readonly resolve: (name: ClientName) => void;
+}
+
+class Receiver implements TransferHost {
+  readonly #settings: ReceiverSettings;
+  readonly #transfers = new Map<string, Transfer>();
+  readonly #naming = new Map<string, Naming>();
+  readonly #links = new Map<number, (error: string | null) => void>();
+  #nextLink = 0;
+  /** Transfers with something to write or to ack. */
+  readonly #dirty = new Set<Transfer>();
+  readonly #burst = new MessageChannel();
+  readonly #turns: (() => void)[] = [];
+  #burstPosted = false;
+  readonly #progress: ReturnType<typeof setInterval>;
+
+  constructor(settings: ReceiverSettings) {
+    this.#settings = settings;
+    this.#burst.port1.onmessage = () => this.#onTurn();
+    this.#progress = setInterval(() => {
+      for (const transfer of this.#transfers.values()) transfer.reportProgress();
+    }, PROGRESS_MS);
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  report(report: Report): void {
+    worker.postMessage(report);
+  }
+
+  /**
+   * A receive resolves in a microtask while datagrams are queued, so a macrotask runs just when the burst is over.
+   * A message port's is the quickest on every Deno; timers cost a millisecond.
+   */
+  scheduleFlush(transfer: Transfer): void {
+    this.#dirty.add(transfer);
+    this.#post();
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#turns.push(resolve);
+      this.#post();
+    });
+  }
+
+  link(request: LinkRequest): Promise<void> {
+    const number = this.#nextLink++;
+    this.report({ report: "link", request: number, link: request });
+    return new Promise((resolve, reject) =>
+      this.#links.set(number, (error) => error === null ? resolve() : reject(new Error(error)))
+    );
+  }
+
+  createFiles(identity: SessionIdentity, name: ClientName): DumpFiles {
+    const { root } = this.#settings;
+    const directory = this.#findPlace(identity);
+    const client = { address: identity.client, hostName: name.hostName };
+    const host = seriesName(fs, directory, name.label, client);
+    if (host !== name.label) {
+      const text = `another host's dumps are called ${name.label}; this one's are called ${host}`;
+      this.report({ report: "notice", level: "warning", id: identity.id, text });
+    }
+    const place = { directory: relative(root, directory) || ".", host };
+    return DumpFiles.create(fs, root, directory, {
+      format: 1,
+      session: identity,
+      place,
+      hostName: name.hostName,
+    });
+  }
+
+  spareBytes(): number {
+    return fs.space(this.#settings.root).freeBytes - this.#settings.minFreeBytes;
+  }
+
+  completed(files: DumpFiles): void {
+    const { keep } = this.#settings;
+    if (keep === null) return;
+    const removed = removeOldDumps(fs, files.directory, files.place.host, keep);
+    if (removed.length > 0) this.report({ report: "removed", files: removed });
+  }
+
+  closed(transfer: Transfer): void {
+    const { id } = transfer.identity;
+    this.#transfers.delete(id);
+    this.#naming.delete(id);
+    this.#dirty.delete(transfer);
+    this.report({ report: "closed", id });
+  }
+
+  /** Carries out an order. */
+  async obey(order: Order): Promise<void> {
+    switch (order.order) {
+      case "open":
+        return this.#open(order.session);
+      case "resume":
+        return this.#resume(order.id);
+      case "ack-herald":
+        return this.#transfers.get(order.id)?.ackHerald();
+      case "name":
+        return this.#naming.get(order.id)?.resolve(order.name);
+      case "linked":
+        this.#links.get(order.request)?.(order.error);
+        this.#links.delete(order.request);
+        return;
+      case "evict":
+        return this.#transfers.get(order.id)?.evict();
+      case "stop":
+        await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
+        clearInterval(this.#progress);
+        this.#burst.port1.close();
+        this.report({ report: "stopped" });
+        return;
+      case "start":
+        throw new Error("The receiver has been started before");
+    }
+  }
+
+  async #open(identity: SessionIdentity): Promise<void> {
+    try {
+      this.#findPlace(identity);
+      const socket = await this.#bind(identity);
+      const session = new Session(this.#sessionSettings(identity), this.now());
+      const transfer = this.#add(socket, { ...identity, port: (socket.addr as Deno.NetAddr).port }, session);
+      this.report({ report: "opened", id: identity.id, port: transfer.identity.port });
+    } catch (error) {
+      this.report({ report: "refused", id: identity.id, reason: describeError(error) });
+    }
+  }
+
+  async #resume(id: string): Promise<void> {
+    const { root } = this.#settings;
+    let socket: Deno.DatagramConn | undefined;
+    try {
+      const journal = parseJournal(fs.readText(journalPath(root, id)));
+      const { session: identity, place, hostName } = journal.head;
+      const session = new Session(this.#sessionSettings(identity), this.now());
+      const replayed = replay(session, journal, this.now());
+      const name = { label: place.host, hostName };
+      const finalName = replayed.index === undefined || replayed.finishedSeqno === undefined
+        ? undefined
+        : replayed.final?.core ??
+          coreName(place.host, replayed.index, session.encrypted, compressionOf(session));
+      socket = await this.#bind(identity);
+      const open = DumpFiles.reopen(fs, root, journal.head, replayed.index, finalName);
+      if (open === undefined) {
+        fs.remove(journalPath(root, id));
+        const fresh = new Session(this.#sessionSettings(identity), this.now());
+        const transfer = this.#add(socket, identity, fresh);
+        this.#naming.get(id)?.resolve(name);
+        this.report({ report: "opened", id, port: transfer.identity.port });
+        return;
+      }
+      session.enter(replayed.final === undefined ? "receiving" : "finished", this.now());
+      const transfer = this.#add(socket, identity, session, { open, name });
+      this.report({ report: "opened", id, port: identity.port });
+      if (replayed.final !== undefined) return;
+      transfer.reportStarted(true);
+      if (replayed.finishedSeqno !== undefined) transfer.finalizeAgain(replayed.finishedSeqno);
+    } catch (error) {
+      socket?.close();
+      this.report({ report: "refused", id, reason: describeError(error) });
+    }
+  }
+
+  #add(
+    socket: Deno.DatagramConn,
+    identity: SessionIdentity,
+    session: Session,
+    files?: { readonly open: DumpFiles; readonly name: ClientName },
+  ): Transfer {
+    const naming = Promise.withResolvers<ClientName>();
+    this.#naming.set(identity.id, naming);
+    const { ackPort } = this.#settings;
+    const transfer = new Transfer(this, socket, identity, session, ackPort, naming.promise, files);
+    this.#transfers.set(identity.id, transfer);
+    void transfer.run();
+    return transfer;
+  }
+
+  async #bind({ local, port }: SessionIdentity): Promise<Deno.DatagramConn> {
+    for (const startedMs = this.now();;) {
+      try {
+        return Deno.listenDatagram({ transport: "udp", hostname: local, port });
+      } catch (error) {
+        // A receiver that crashed gives its ports back a moment later.
+        const inUse = error instanceof Deno.errors.AddrInUse && port !== 0;
+        if (!inUse || this.now() - startedMs > BIND_PATIENCE_MS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }
+
+  #sessionSettings(identity: SessionIdentity): SessionSettings {
+    const { timeoutMs, lingerMs, mostBytes } = this.#settings;
+    const most = mostBytes ?? Math.max(this.spareBytes(), 0);
+    return { heraldSeqno: identity.heraldSeqno, timeoutMs, lingerMs, mostBytes: most };
+  }
+
+  /** The directory for a client's path; the default one where that cannot be used (reference 5.3). */
+  #findPlace(identity: SessionIdentity): string {
+    const { root, defaultPath } = this.#settings;
+    if (identity.path !== null) {
+      try {
+        return resolvePlace(fs, root, identity.path);
+      } catch (error) {
+        if (!(error instanceof PlaceError)) throw error;
+        const { id, path } = identity;
+        if (!this.#transfers.has(id)) {
+          this.report({ report: "path-refused", id, path, reason: error.message });
+        }
+      }
+    }
+    return resolvePlace(fs, root, defaultPath);
+  }
+
+  #post(): void {
+    if (this.#burstPosted) return;
+    this.#burstPosted = true;
+    this.#burst.port2.postMessage(0);
+  }
+
+  #onTurn(): void {
+    this.#burstPosted = false;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const transfer of dirty) transfer.endOfBurst();
+    for (const resolve of this.#turns.splice(0)) resolve();
+  }
+}
+
+let receiver: Receiver | undefined;
+
+worker.onmessage = (event: MessageEvent<Order>) => {
+  if (event.data.order === "start") receiver = new Receiver(event.data.settings);
+  else void receiver?.obey(event.data);
+};

@@ -1,0 +1,378 @@
+/**
+ * The main thread of the server: HERALDs, admission, the receivers, hooks, restarts. It sees no packet of a dump.
+ *
+ * @module
+ */
+import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
+import { decodeMessage, MessageType } from "../protocol/message.ts";
+import type { Network } from "../protocol/ipv4.ts";
+import { quote } from "../text/escape.ts";
+import { Admission, type AdmittedSession } from "./admission.ts";
+import { describeError, realFileSystem } from "./file_system.ts";
+import { type Hook } from "./hook.ts";
+import type { HostNames } from "./hostname.ts";
+import type { SessionIdentity } from "./journal.ts";
+import { linkNewest } from "./links.ts";
+import { localAddresses } from "./local_addresses.ts";
+import { type LogSink, reportEntry } from "./log_entry.ts";
+import type { ReceiverSettings, Report } from "./orders.ts";
+import { ReceiverPool } from "./receiver_pool.ts";
+import { findSessions, giveUp } from "./restart.ts";
+import type { StateDirectory } from "./state_directory.ts";
+
+/** New local addresses are looked for this often. */
+const RESCAN_MS = 30_000;
+
+/** What a server needs. */
+export interface ServerSettings extends ReceiverSettings {
+  readonly heraldPort: number;
+  /** Addresses to listen on; empty for every local one. */
+  readonly bind: readonly string[];
+  readonly allow: readonly Network[];
+  readonly mostSessions: number;
+  readonly mostSessionsPerClient: number;
+  readonly workers: number;
+}
+
+/** The server's helpers. */
+export interface ServerParts {
+  readonly state: StateDirectory;
+  /** `undefined` to name dumps by address. */
+  readonly names: HostNames | undefined;
+  readonly hook: Hook | undefined;
+  readonly log: LogSink;
+}
+
+interface Entry extends AdmittedSession {
+  identity: SessionIdentity;
+  receiver: number;
+  stage: AdmittedSession["stage"];
+  /** Has a socket and is on disk. */
+  open: boolean;
+}
+
+/** A running server. */
+export class Supervisor {
+  readonly #settings: ServerSettings;
+  readonly #parts: ServerParts;
+  readonly #admission: Admission;
+  readonly #sessions = new Map<string, Entry>();
+  readonly #sockets = new Map<string, Deno.DatagramConn>();
+  readonly #pool: ReceiverPool;
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<string>();
+  #rescan: ReturnType<typeof setInterval> | undefined;
+  #stopping = false;
+  #toStop = 0;
+
+  /**
+   * Starts a server: binds its addresses, starts its receivers, takes up sessions that an earlier server left.
+   *
+   * @throws the system's error if an address cannot be bound
+   */
+  constructor(settings: ServerSettings, parts: ServerParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#admission = new Admission(settings);
+    const addresses = settings.bind.length > 0 ? settings.bind : localAddresses();
+    for (const address of addresses) this.#bind(address);
+    const { root, ackPort, allow } = settings;
+    const clients = allow.length > 0 ? allow.map(({ text }) => text) : ["0.0.0.0/0"];
+    this.#pool = new ReceiverPool(settings.workers, settings, { root, addresses, clients, ackPort }, {
+      report: (receiver, report) => this.#onReport(receiver, report),
+      crashed: (receiver, reason) => this.#onCrash(receiver, reason),
+      failed: (reason) => this.#failed.resolve(reason),
+    });
+    this.#takeUp();
+    for (const [address, socket] of this.#sockets) void this.#listen(address, socket);
+    if (settings.bind.length === 0) this.#rescan = setInterval(() => this.#bindNewAddresses(), RESCAN_MS);
+  }
+
+  /** Addresses it listens on. */
+  get addresses(): string[] {
+    return [...this.#sockets.keys()];
+  }
+
+  /** Resolves with the reason if the server cannot go on. */
+  get failed(): Promise<string> {
+    return this.#failed.promise;
+  }
+
+  /** Stops: no more HERALDs, open sessions are flushed and labelled, hooks run to their end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#rescan);
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#toStop = this.#pool.size;
+    for (let i = 0; i < this.#pool.size; i++) this.#pool.order(i, { order: "stop" });
+    await this.#stopped.promise;
+    this.#pool.terminate();
+    await this.#parts.hook?.settled();
+    this.#parts.state.close();
+  }
+
+  #bind(address: string): Deno.DatagramConn {
+    const { heraldPort } = this.#settings;
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: heraldPort });
+    this.#sockets.set(address, socket);
+    return socket;
+  }
+
+  #bindNewAddresses(): void {
+    for (const address of localAddresses()) {
+      if (this.#sockets.has(address)) continue;
+      try {
+        void this.#listen(address, this.#bind(address));
+        this.#parts.log({
+          level: "info",
+          event: "listening",
+          text: `Listening on ${address} too`,
+          fields: { address },
+        });
+      } catch {
+        // An address that comes and goes: the next scan tries again.
+      }
+    }
+  }
+
+  async #listen(local: string, socket: Deno.DatagramConn): Promise<void> {
+    const buffer = new Uint8Array(65536);
+    while (!this.#stopping) {
+      try {
+        const [datagram, from] = await socket.receive(buffer);
+        this.#onHerald(local, datagram, (from as Deno.NetAddr).hostname);
+      } catch (error) {
+        if (this.#stopping) return;
+        this.#provoked("debug", "receive-failed", `Receiving on ${local} failed: ${describeError(error)}`, {
+          local,
+        });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  #onHerald(local: string, datagram: Uint8Array, client: string): void {
+    const message = decodeMessage(datagram);
+    if (typeof message === "string" || message.type !== MessageType.HERALD) {
+      const what = typeof message === "string" ? message : `message type ${message.type}`;
+      this.#provoked("debug", "ignored", `Ignored a datagram from ${client} on ${local}: ${what}`, {
+        client,
+        local,
+      });
+      return;
+    }
+    const asked = decodeHeraldPath(message.payload);
+    const path = asked.kind === "path" ? asked.text : null;
+    const herald = { client, local, path, heraldSeqno: message.seqno };
+    const decision = this.#admission.decide(herald, this.#sessions.values(), performance.now());
+    switch (decision.decision) {
+      case "again":
+        if (this.#sessions.get(decision.id)?.open) this.#ackHerald(decision.id);
+        return;
+      case "refuse":
+        this.#refuse(client, decision.reason);
+        return;
+      case "admit":
+        if (this.#diskIsFull()) {
+          this.#refuse(client, "the disk has no more than the space to be kept free");
+          return;
+        }
+        for (const id of decision.evict) this.#evict(id);
+        this.#admit({ id: crypto.randomUUID(), port: 0, startedMs: Date.now(), ...herald }, asked);
+    }
+  }
+
+  #admit(identity: SessionIdentity, asked: HeraldPath): void {
+    if (asked.kind === "refused") {
+      const text = `Path ${quote(asked.text)} of client ${identity.client} is refused (${asked.reason}); ` +
+        "its dump goes to the default path";
+      this.#provoked("warning", "path-refused", text, { client: identity.client, path: asked.text });
+    }
+    const receiver = this.#add(identity, "heralded");
+    this.#pool.order(receiver, { order: "open", session: identity });
+    void this.#tellName(receiver, identity);
+  }
+
+  #add(identity: SessionIdentity, stage: Entry["stage"]): number {
+    const receiver = this.#pool.place(identity.local);
+    this.#sessions.set(identity.id, {
+      id: identity.id,
+      client: identity.client,
+      local: identity.local,
+      path: identity.path,
+      heraldSeqno: identity.heraldSeqno,
+      admittedMs: performance.now(),
+      identity,
+      receiver,
+      stage,
+      open: false,
+    });
+    return receiver;
+  }
+
+  async #tellName(receiver: number, { id, client }: SessionIdentity): Promise<void> {
+    const name = await this.#parts.names?.name(client) ?? { label: client, hostName: null };
+    this.#pool.order(receiver, { order: "name", id, name });
+  }
+
+  #evict(id: string): void {
+    const entry = this.#sessions.get(id);
+    if (entry !== undefined) this.#pool.order(entry.receiver, { order: "evict", id });
+  }
+
+  #ackHerald(id: string): void {
+    const entry = this.#sessions.get(id);
+    if (entry !== undefined) this.#pool.order(entry.receiver, { order: "ack-herald", id });
+  }
+
+  #refuse(client: string, reason: string): void {
+    this.#provoked("warning", "refused", `Refused a HERALD from ${client}: ${reason}`, { client, reason });
+  }
+
+  #diskIsFull(): boolean {
+    const { root, minFreeBytes } = this.#settings;
+    try {
+      return realFileSystem.space(root).freeBytes <= minFreeBytes;
+    } catch {
+      // Some file systems cannot tell; a write will.
+      return false;
+    }
+  }
+
+  #onReport(receiver: number, report: Report): void {
+    switch (report.report) {
+      case "opened":
+        this.#onOpened(report.id, report.port);
+        return;
+      case "refused":
+        this.#onRefused(report.id, report.reason);
+        return;
+      case "path-refused": {
+        const client = this.#sessions.get(report.id)?.client ?? "";
+        const text = `Path ${quote(report.path)} of client ${client} cannot be used (${report.reason}); ` +
+          "retrying with the default path";
+        this.#provoked("warning", "path-refused", text, { client, path: report.path, reason: report.reason });
+        return;
+      }
+      case "link":
+        this.#makeLinks(receiver, report);
+        return;
+      case "closed":
+        if (this.#sessions.delete(report.id)) this.#pool.release(receiver);
+        return;
+      case "stopped":
+        if (--this.#toStop === 0) this.#stopped.resolve();
+        return;
+      case "started":
+        this.#setStage(report.dump.id, "data");
+        break;
+      case "empty":
+        this.#setStage(report.id, "finished");
+        break;
+      case "finished":
+        this.#setStage(report.dump.id, "finished");
+        if (!report.resumable) this.#parts.hook?.run(report);
+        break;
+    }
+    const entry = reportEntry(report);
+    if (entry !== undefined) this.#parts.log(entry);
+  }
+
+  /** The HERALD is acked only when the session is on disk, so that a restart finds it (P9). */
+  #onOpened(id: string, port: number): void {
+    const entry = this.#sessions.get(id);
+    if (entry === undefined) return;
+    entry.identity = { ...entry.identity, port };
+    if (entry.stage === "heralded" && !this.#writeHeralds()) return;
+    entry.open = true;
+    if (entry.stage === "heralded") this.#ackHerald(id);
+  }
+
+  #onRefused(id: string, reason: string): void {
+    const entry = this.#sessions.get(id);
+    if (entry === undefined) return;
+    this.#sessions.delete(id);
+    this.#pool.release(entry.receiver);
+    if (entry.stage === "heralded") {
+      this.#refuse(entry.client, reason);
+      return;
+    }
+    const text = giveUp(this.#parts.state, this.#settings.root, id, `it could not be resumed (${reason})`);
+    if (text !== undefined) this.#parts.log({ level: "warning", event: "not-resumed", text });
+  }
+
+  #setStage(id: string, stage: Entry["stage"]): void {
+    const entry = this.#sessions.get(id);
+    if (entry !== undefined) entry.stage = stage;
+  }
+
+  #writeHeralds(): boolean {
+    const heralded = Array.from(this.#sessions.values())
+      .filter(({ stage, identity }) => stage === "heralded" && identity.port !== 0);
+    try {
+      this.#parts.state.writeHeralds(heralded.map(({ identity }) => identity));
+      return true;
+    } catch (error) {
+      const text = `Cannot write the state of a session, its HERALD stays unanswered: ${
+        describeError(error)
+      }`;
+      this.#provoked("error", "state-failed", text, {});
+      return false;
+    }
+  }
+
+  #makeLinks(receiver: number, { request, link }: Extract<Report, { report: "link" }>): void {
+    let error: string | null = null;
+    try {
+      linkNewest(link);
+    } catch (cause) {
+      error = describeError(cause);
+    }
+    this.#pool.order(receiver, { order: "linked", request, error });
+  }
+
+  /** Takes up the sessions that an earlier server left (P9). */
+  #takeUp(): void {
+    const { state, log } = this.#parts;
+    const found = findSessions(state, this.#settings);
+    for (const { text } of found.notices) log({ level: "warning", event: "not-resumed", text });
+    for (const identity of found.withData) {
+      const receiver = this.#add(identity, "data");
+      this.#pool.order(receiver, { order: "resume", id: identity.id });
+    }
+    for (const identity of found.heralded) {
+      const receiver = this.#add(identity, "heralded");
+      this.#pool.order(receiver, { order: "open", session: identity });
+      void this.#tellName(receiver, identity);
+    }
+  }
+
+  /** A receiver that crashed takes down its own sessions only, and they go on in another. */
+  #onCrash(receiver: number, reason: string): void {
+    this.#parts.log({
+      level: "error",
+      event: "receiver-crashed",
+      text: `A receiver crashed, its sessions are taken up by another: ${quote(reason)}`,
+      fields: { receiver, reason },
+    });
+    for (const entry of this.#sessions.values()) {
+      if (entry.receiver !== receiver) continue;
+      entry.open = false;
+      if (entry.stage === "heralded") {
+        this.#pool.order(receiver, { order: "open", session: entry.identity });
+        void this.#tellName(receiver, entry.identity);
+      } else {
+        this.#pool.order(receiver, { order: "resume", id: entry.id });
+      }
+    }
+  }
+
+  #provoked(
+    level: "debug" | "warning" | "error",
+    event: string,
+    text: string,
+    fields: Record<string, unknown>,
+  ): void {
+    this.#parts.log({ level, event, text, fields, provoked: true });
+  }
+}
