@@ -3,11 +3,14 @@
  *
  * @module
  */
-import { type Command, commands, globalOptions, helperCommands, type Option } from "./options.ts";
+import { type Command, commands, globalOptions, type Operands, type Option, type Valued } from "./options.ts";
 import { takesValue } from "./parse.ts";
 
+/** Columns of a terminal. */
+const WIDTH = 80;
+
 /** Widest label that keeps its help on the same line. */
-const LABEL_WIDTH = 32;
+const LABEL_WIDTH = 27;
 
 /** The help of the whole program. */
 export function programHelp(): string {
@@ -17,11 +20,10 @@ export function programHelp(): string {
     "Usage: netdump COMMAND [OPTION...]",
     "",
     "Commands:",
-    ...commands.map((command) => line(command.name, command.summary)),
-    ...Object.entries(helperCommands).map(([name, summary]) => line(name, summary)),
+    ...commands.map((command) => entry(command.name, command.summary)),
     "",
     "Options:",
-    ...optionLines(globalOptions),
+    ...optionEntries(globalOptions),
     "",
     "netdump COMMAND --help tells more about a command.",
     "",
@@ -30,44 +32,83 @@ export function programHelp(): string {
 
 /** The help of one command. */
 export function commandHelp(command: Command): string {
-  const { operands } = command;
-  const usage = operands === undefined
-    ? ""
-    : operands.most > 1
-    ? ` ${operands.placeholder}...`
-    : ` ${operands.placeholder}`;
   return [
     `netdump ${command.name} - ${command.summary}`,
     "",
-    `Usage: netdump ${command.name} [OPTION...]${usage}`,
+    `Usage: netdump ${command.name} [OPTION...]${usage(command.operands)}`,
     "",
     "Options:",
-    ...optionLines(command.options),
+    ...optionEntries(command.options),
     "",
-    "Sizes take k, M, G, T (powers of 1024); durations take ms, s, m, h, d.",
-    "",
+    ...unitNotes(command),
     "Examples:",
     ...command.examples.flatMap(([example, meaning]) => [`  ${example}`, `      ${meaning}`]),
     "",
   ].join("\n");
 }
 
-function optionLines(options: Readonly<Record<string, Option>>): string[] {
+function usage(operands: Operands | undefined): string {
+  if (operands === undefined) return "";
+  const repeated = operands.placeholder + (operands.most > 1 ? "..." : "");
+  return operands.least > 0 ? ` ${repeated}` : ` [${repeated}]`;
+}
+
+/** How sizes and durations are written, for a command that takes any. */
+function unitNotes(command: Command): string[] {
+  const placeholders = Object.values(command.options).map((option) =>
+    takesValue(option) ? option.value.placeholder : ""
+  );
+  const notes = [
+    ...(placeholders.some((text) => text.startsWith("SIZE"))
+      ? ["SIZE takes k, M, G, T (powers of 1024)."]
+      : []),
+    ...(placeholders.includes("DURATION")
+      ? ["DURATION takes ms, s, m, h, d; a bare number is seconds."]
+      : []),
+  ];
+  return notes.length > 0 ? [...notes, ""] : [];
+}
+
+function optionEntries(options: Readonly<Record<string, Option>>): string[] {
   return Object.entries(options).map(([name, option]) => {
-    const short = option.short === undefined ? "    " : `-${option.short}, `;
-    if (!takesValue(option)) return line(`${short}--${name}`, option.help);
-    const notes = [
-      ...(option.default === undefined ? [] : [`default: ${option.default}`]),
-      ...(option.repeatable ? ["repeatable"] : []),
-      ...(option.required ? ["required"] : []),
-    ];
-    const suffix = notes.length === 0 ? "" : ` (${notes.join("; ")})`;
-    return line(`${short}--${name} ${option.value.placeholder}`, option.help + suffix);
+    const label = (option.short === undefined ? "    " : `-${option.short}, `) + `--${name}`;
+    return takesValue(option)
+      ? entry(`${label} ${option.value.placeholder}`, option.help, notes(option))
+      : entry(label, option.help);
   });
 }
 
-function line(label: string, help: string): string {
-  return label.length <= LABEL_WIDTH
-    ? `  ${label.padEnd(LABEL_WIDTH)}  ${help}`
-    : `  ${label}\n${" ".repeat(LABEL_WIDTH + 4)}${help}`;
+/** What holds without the option, and how often it may be given, in one pair of parentheses. */
+function notes(option: Valued<unknown>): string {
+  const standard = option.default ?? option.defaultInWords;
+  const all = [
+    ...(standard === undefined ? [] : [`default: ${standard}`]),
+    ...(option.repeatable ? ["repeatable"] : []),
+    ...(option.required ? ["required"] : []),
+  ];
+  return all.length === 0 ? "" : `(${all.join("; ")})`;
+}
+
+/** A label with its help and notes beside it, wrapped; below it where the label is too wide. */
+function entry(label: string, help: string, note = ""): string {
+  const indent = " ".repeat(LABEL_WIDTH + 4);
+  const [first = "", ...rest] = wrap(note === "" ? [help] : [help, note], WIDTH - indent.length);
+  const start = label.length <= LABEL_WIDTH
+    ? `  ${label.padEnd(LABEL_WIDTH)}  ${first}`
+    : `  ${label}\n${indent}${first}`;
+  return [start, ...rest.map((line) => indent + line)].join("\n");
+}
+
+/** Lines of at most `width`, broken between the texts rather than within them. */
+function wrap(texts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const text of texts) {
+    const whole = text.length <= width;
+    for (const word of whole ? [text] : text.split(" ")) {
+      const longer = `${lines.at(-1) ?? ""} ${word}`;
+      if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+  }
+  return lines;
 }

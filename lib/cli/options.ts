@@ -6,6 +6,7 @@
 import {
   address,
   choice,
+  type Completion,
   count,
   directory,
   duration,
@@ -32,6 +33,8 @@ export interface Valued<T> {
   readonly value: ValueKind<T>;
   /** As it would be written on the command line. */
   readonly default?: string;
+  /** For `--help`: what holds without the option, where that is no fixed value. */
+  readonly defaultInWords?: string;
   /** May be given more than once; the value is a list. */
   readonly repeatable?: true;
   /** Must be given. */
@@ -43,13 +46,22 @@ export interface Valued<T> {
 // deno-lint-ignore no-explicit-any
 export type Option = Flag | Valued<any>;
 
+/** Positional arguments. */
+export interface Operands {
+  /** As the usage line has it; in brackets if `least` is 0. */
+  readonly placeholder: string;
+  readonly least: number;
+  readonly most: number;
+  readonly completion: Completion;
+}
+
 /** A command: its options by their long names, in the order of `--help`. */
 export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** Positional arguments, for the usage line; none if undefined. */
-  readonly operands?: { readonly placeholder: string; readonly least: number; readonly most: number };
+  /** None if undefined. */
+  readonly operands?: Operands;
   readonly options: Readonly<Record<string, Option>>;
   readonly examples: readonly (readonly [command: string, meaning: string])[];
 }
@@ -62,11 +74,9 @@ export type Values<O extends Readonly<Record<string, Option>>> = {
     : boolean;
 };
 
-const help = { short: "h", help: "show this help and exit" } as const;
-
-/** Options that go before a command. */
+/** Options of every command, and of none. */
 export const globalOptions = {
-  help,
+  help: { short: "h", help: "show this help and exit" },
   version: { short: "V", help: "show the version and exit" },
 } as const satisfies Record<string, Option>;
 
@@ -77,7 +87,8 @@ export const serveOptions = {
     short: "a",
     value: address,
     repeatable: true,
-    help: "local IPv4 address to listen on (default: every local address)",
+    defaultInWords: "every local address",
+    help: "local IPv4 address to listen on",
   },
   path: { short: "p", value: relativePath, default: ".", help: "default path below DIR" },
   exec: { short: "i", value: file("PROGRAM"), help: "run PROGRAM after each dump" },
@@ -89,44 +100,54 @@ export const serveOptions = {
   debug: { short: "D", help: "verbose log" },
   port: { value: port, default: "20023", help: "port that HERALDs arrive on" },
   "ack-port": { value: port, default: "20024", help: "the clients' port, where acks go" },
-  allow: { value: network, repeatable: true, help: "who may dump (default: anyone)" },
+  allow: { value: network, repeatable: true, defaultInWords: "anyone", help: "who may dump" },
   timeout: { value: duration(), default: "10m", help: "silence that ends a dump as incomplete" },
   linger: {
     value: duration("zero-allowed"),
     default: "60s",
     help: "how long a repeated FINISHED is acked again",
   },
-  "max-dump-size": { value: size, help: "most bytes of one dump (default: the free space)" },
+  "max-dump-size": { value: size, defaultInWords: "the free space", help: "most bytes of one dump" },
   "min-free": { value: sizeOrPercent, default: "5%", help: "disk space to keep free" },
   "max-sessions": { value: count(1, 65535), default: "256", help: "dumps at once" },
   "max-sessions-per-client": { value: count(1, 65535), default: "4", help: "dumps at once from one address" },
   keep: {
     value: count(1, 1_000_000),
-    help: "complete dumps kept per host; older ones are removed (default: all)",
+    defaultInWords: "all",
+    help: "complete dumps kept per host; older ones are removed",
   },
-  workers: { value: count(1, 256), help: "receiver threads (default: number of cores)" },
+  workers: { value: count(1, 256), defaultInWords: "number of cores", help: "receiver threads" },
   "no-dns": { help: "name dumps by address, not by host name" },
   "log-format": { value: choice("text", "json"), default: "text", help: "form of the log" },
   quiet: { short: "q", help: "log warnings and errors only" },
-  help,
+  ...globalOptions,
 } as const satisfies Record<string, Option>;
 
 /** Options of `netdump send`. */
 export const sendOptions = {
-  server: { short: "s", value: hostPort, required: true, help: "server to send to (port 20023)" },
-  client: { short: "c", value: address, help: "local address to send from (default: by route)" },
+  server: {
+    short: "s",
+    value: hostPort,
+    required: true,
+    help: "server to send to, on port 20023 if none is given",
+  },
+  client: { short: "c", value: address, defaultInWords: "by route", help: "local address to send from" },
   "client-port": { value: port, default: "20024", help: "local port to send from" },
   path: { short: "p", value: relativePath, help: "directory to ask the server for, as net.netdump.path" },
-  mtu: { value: count(128, 65535), help: "size of a packet (default: the interface's MTU, else 1500)" },
-  window: { value: count(1, 65536), help: "messages in flight (default: adaptive, up to 256)" },
+  mtu: {
+    value: count(128, 65535),
+    defaultInWords: "the interface's MTU, else 1500",
+    help: "size of a packet",
+  },
+  window: { value: count(1, 65536), defaultInWords: "adaptive, up to 256", help: "messages in flight" },
   retries: { value: count(0, 1000), default: "10", help: "resends of a message before giving up" },
   timeout: { value: duration(), default: "1s", help: "wait before a resend" },
   kernel: {
     value: choice("12", "13", "14", "main"),
     help: "imitate the send loop of that FreeBSD kernel, batches, polls and ack masks",
   },
-  header: { value: file(), help: "kernel dump header to send (default: kdh.* beside the vmcore)" },
-  key: { value: file(), help: "key of an encrypted dump to send (default: key.* beside the vmcore)" },
+  header: { value: file(), defaultInWords: "kdh.* beside VMCORE", help: "kernel dump header to send" },
+  key: { value: file(), defaultInWords: "key.* beside VMCORE", help: "key of an encrypted dump to send" },
   hostname: { value: text("NAME"), help: "host name for a header built anew" },
   panic: { value: text("TEXT"), help: "panic string for a header built anew" },
   arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },
@@ -134,7 +155,7 @@ export const sendOptions = {
   rate: { value: size, help: "most bytes per second" },
   quiet: { short: "q", help: "no progress, no summary" },
   json: { help: "print the result as JSON on stdout" },
-  help,
+  ...globalOptions,
 } as const satisfies Record<string, Option>;
 
 /** Options of `netdump inspect`. */
@@ -144,7 +165,7 @@ export const inspectOptions = {
   verify: { help: "read it all and check it; exit 1 if anything is wrong" },
   "private-key": { value: file("PEM"), help: "RSA private key, to look through encryption" },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
-  help,
+  ...globalOptions,
 } as const satisfies Record<string, Option>;
 
 /** `netdump serve`. */
@@ -166,7 +187,7 @@ export const serveCommand = {
 export const sendCommand = {
   name: "send",
   summary: "replay a dump to a netdump server",
-  operands: { placeholder: "VMCORE", least: 1, most: 1 },
+  operands: { placeholder: "VMCORE", least: 1, most: 1, completion: "file" },
   options: sendOptions,
   examples: [
     ["netdump send --server 192.0.2.10 vmcore.w1.0", "replay a dump with its header"],
@@ -182,7 +203,7 @@ export const sendCommand = {
 export const inspectCommand = {
   name: "inspect",
   summary: "read kernel dumps and what lies beside them",
-  operands: { placeholder: "FILE", least: 1, most: Infinity },
+  operands: { placeholder: "FILE", least: 1, most: Infinity, completion: "file" },
   options: inspectOptions,
   examples: [
     ["netdump inspect vmcore.w1.0", "what crashed, when and why, and is the dump whole"],
@@ -191,14 +212,41 @@ export const inspectCommand = {
   ],
 } as const satisfies Command;
 
-/** Every command, in the order of `--help`. */
-export const commands: readonly Command[] = [serveCommand, sendCommand, inspectCommand];
-
-/** Words that take the place of a command. */
-export const helperCommands = {
-  help: "show the help of a command",
-  completions: "print the completions for bash, zsh or fish",
-} as const;
-
 /** Shells that `netdump completions` knows. */
 export const shells = ["bash", "zsh", "fish"] as const;
+
+/** `netdump completions`. */
+export const completionsCommand = {
+  name: "completions",
+  summary: "print the completions of a shell",
+  operands: { placeholder: shells.join("|"), least: 1, most: 1, completion: shells },
+  options: globalOptions,
+  examples: [
+    ["netdump completions bash > ~/.local/share/bash-completion/completions/netdump", "for bash"],
+    ["netdump completions zsh > ~/.zfunc/_netdump", "for zsh, with ~/.zfunc in its fpath"],
+    ["netdump completions fish > ~/.config/fish/completions/netdump.fish", "for fish"],
+  ],
+} as const satisfies Command;
+
+/** `netdump help`. */
+export const helpCommand = {
+  name: "help",
+  summary: "show the help of a command",
+  operands: {
+    placeholder: "COMMAND",
+    least: 0,
+    most: 1,
+    completion: [serveCommand.name, sendCommand.name, inspectCommand.name, completionsCommand.name],
+  },
+  options: globalOptions,
+  examples: [["netdump help serve", "the same as netdump serve --help"]],
+} as const satisfies Command;
+
+/** Every command, in the order of `--help`. */
+export const commands: readonly Command[] = [
+  serveCommand,
+  sendCommand,
+  inspectCommand,
+  completionsCommand,
+  helpCommand,
+];

@@ -1,11 +1,12 @@
 /**
- * Parses a command's arguments by the option table. `parseArgs` of @std/cli splits them; unknown options, missing
- * values, values of the wrong form and surplus operands are usage errors that name the option and say what is
- * expected.
+ * Parses a command's arguments by the option table. Unknown options, missing values, values of the wrong form and
+ * surplus operands are usage errors that name the option and say what is expected.
+ *
+ * The words are split here, by the conventions of getopt_long(3), and not by `parseArgs` of @std/cli, which takes the
+ * file in `--json true` for the flag's value, drops the flag in `-D5` and reads `-ddumps` as seven flags.
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { quote } from "../text/escape.ts";
 import type { Command, Option, Valued, Values } from "./options.ts";
 
@@ -20,57 +21,108 @@ export interface Invocation<C extends Command> {
   readonly operands: readonly string[];
 }
 
+/** Arguments after splitting: the texts given for each option, in order (one empty text per flag), and operands. */
+interface SplitArguments {
+  readonly given: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+}
+
 /** Tells whether an option takes a value. */
 export function takesValue(option: Option): option is Valued<unknown> {
   return "value" in option;
 }
 
 /**
- * Parses the arguments that follow the command's name. With `--help` among them nothing else is checked.
+ * Parses the arguments that follow the command's name. `--help` and `--version` win over anything else among them.
  *
  * @throws {UsageError}
  */
-export function parseCommand<C extends Command>(command: C, args: readonly string[]): Invocation<C> {
-  const entries = Object.entries(command.options);
-  const valued = entries.filter(([, option]) => takesValue(option)).map(([name]) => name);
-  const parsed = parseArgs([...args], {
-    string: ["_", ...valued],
-    boolean: entries.filter(([, option]) => !takesValue(option)).map(([name]) => name),
-    alias: Object.fromEntries(
-      entries.flatMap(([name, option]) => option.short === undefined ? [] : [[name, option.short]]),
-    ),
-    collect: valued,
-    unknown: (arg: string, key?: string) => {
-      if (key !== undefined) throw new UsageError(`Unknown option ${quote(arg.replace(/=.*/s, ""))}`);
-    },
-  });
-  refuseFlagValues(command, args);
+export function parseCommand<C extends Command>(
+  command: C,
+  args: readonly string[],
+): Invocation<C> | "help" | "version" {
+  const end = args.indexOf("--");
+  const words = end < 0 ? args : args.slice(0, end);
+  if (words.includes("--help") || words.includes("-h")) return "help";
+  if (words.includes("--version") || words.includes("-V")) return "version";
+  const { given, operands } = split(command, words);
+  if (given.has("help")) return "help";
+  if (given.has("version")) return "version";
+  if (end >= 0) operands.push(...args.slice(end + 1));
   const options: Record<string, unknown> = {};
-  const helpWanted = parsed["help"] === true;
-  for (const [name, option] of entries) {
-    options[name] = takesValue(option)
-      ? readValues(name, option, parsed[name] as string[] | undefined ?? [], helpWanted)
-      : parsed[name] === true;
+  for (const [name, option] of Object.entries(command.options)) {
+    options[name] = takesValue(option) ? readValue(name, option, given.get(name) ?? []) : given.has(name);
   }
-  const operands = parsed._.map(String);
-  if (!helpWanted) checkOperands(command, operands);
+  checkOperands(command, operands);
   return { options: options as Values<C["options"]>, operands };
 }
 
-function readValues(
-  name: string,
-  option: Valued<unknown>,
-  given: readonly string[],
-  lenient: boolean,
-): unknown {
-  if (lenient) return undefined;
-  for (const text of given) {
-    if (text === "") throw new UsageError(`Option --${name} needs a value: ${option.value.placeholder}`);
+/** Splits words into options and operands; a lone `-` is an operand. */
+function split(
+  command: Command,
+  words: readonly string[],
+): { given: Map<string, string[]>; operands: string[] } {
+  const given = new Map<string, string[]>();
+  const operands: string[] = [];
+  const rest = [...words];
+  const add = (name: string, text: string) => given.set(name, [...(given.get(name) ?? []), text]);
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word.startsWith("--")) splitLong(command, word, rest, add);
+    else if (word.startsWith("-") && word !== "-") splitShort(command, word, rest, add);
+    else operands.push(word);
   }
+  return { given, operands };
+}
+
+type Add = (name: string, text: string) => void;
+
+/** `--name`, `--name=value` or `--name value`. */
+function splitLong(command: Command, word: string, rest: string[], add: Add): void {
+  const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
+  if (option === undefined) throw new UsageError(`Unknown option ${quote(`--${name}`)}`);
+  if (takesValue(option)) return add(name, attached ?? nextValue(name, option, rest));
+  if (attached !== undefined) {
+    throw new UsageError(`Option --${name} takes no value, found ${quote(attached)}`);
+  }
+  add(name, "");
+}
+
+/** `-x`, `-xvalue`, `-x=value`, `-x value`, and flags bundled before any of these. */
+function splitShort(command: Command, word: string, rest: string[], add: Add): void {
+  const letters = [...word].slice(1);
+  for (const [at, letter] of letters.entries()) {
+    const [name, option] = Object.entries(command.options).find(([, { short }]) => short === letter) ?? [];
+    if (name === undefined || option === undefined) {
+      const where = letters.length > 1 ? ` in ${quote(word)}` : "";
+      throw new UsageError(`Unknown option ${quote(`-${letter}`)}${where}`);
+    }
+    const attached = letters.slice(at + 1).join("");
+    if (takesValue(option)) {
+      return add(name, attached === "" ? nextValue(name, option, rest) : attached.replace(/^=/, ""));
+    }
+    if (attached.startsWith("=")) {
+      throw new UsageError(`Option --${name} takes no value, found ${quote(attached.slice(1))}`);
+    }
+    add(name, "");
+  }
+}
+
+/** The word after an option; one that looks like another option means that the value was forgotten. */
+function nextValue(name: string, option: Valued<unknown>, rest: string[]): string {
+  const next = rest[0];
+  if (next === undefined || /^-[^\d]/.test(next)) {
+    throw new UsageError(`Option --${name} needs a value: ${option.value.placeholder}`);
+  }
+  rest.shift();
+  return next;
+}
+
+function readValue(name: string, option: Valued<unknown>, given: readonly string[]): unknown {
   const texts = given.length > 0 || option.default === undefined ? given : [option.default];
   const values = texts.map((text) => parseValue(name, option, text));
   if (option.repeatable) return values;
-  if (given.length > 1) throw new UsageError(`Option --${name} is given more than once`);
+  if (values.length > 1) throw new UsageError(`Option --${name} is given more than once`);
   if (option.required && values.length === 0) {
     throw new UsageError(`Option --${name} ${option.value.placeholder} is required`);
   }
@@ -78,21 +130,12 @@ function readValues(
 }
 
 function parseValue(name: string, option: Valued<unknown>, text: string): unknown {
+  if (text === "") throw new UsageError(`Option --${name} needs a value: ${option.value.placeholder}`);
   try {
     return option.value.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`Option --${name}: expected ${error.message}, found ${quote(text)}`);
-  }
-}
-
-/** parseArgs takes `--flag=anything` for true. */
-function refuseFlagValues(command: Command, args: readonly string[]): void {
-  for (const arg of args) {
-    if (arg === "--") return;
-    const [, name] = /^--([^=]+)=/.exec(arg) ?? [];
-    const option = name === undefined ? undefined : command.options[name];
-    if (option !== undefined && !takesValue(option)) throw new UsageError(`Option --${name} takes no value`);
   }
 }
 

@@ -9,7 +9,16 @@ import { isShell, shellCompletions } from "./completions.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { runInspect } from "./inspect.ts";
-import { type Command, commands, inspectCommand, sendCommand, serveCommand, shells } from "./options.ts";
+import {
+  type Command,
+  commands,
+  completionsCommand,
+  helpCommand,
+  inspectCommand,
+  sendCommand,
+  serveCommand,
+  shells,
+} from "./options.ts";
 import { type Invocation, parseCommand, UsageError } from "./parse.ts";
 import { runSend } from "./send.ts";
 import { runServe } from "./serve.ts";
@@ -40,26 +49,26 @@ async function dispatch(args: readonly string[]): Promise<ExitStatus> {
   const [word, ...rest] = args;
   switch (word) {
     case undefined:
-      throw new UsageError(`Missing command: one of ${commands.map(({ name }) => name).join(", ")}`);
+      throw new UsageError(`Missing command: expected one of ${commandNames()}`);
     case "-h":
     case "--help":
       return await print(programHelp());
     case "-V":
     case "--version":
-      return await print(`netdump ${VERSION}\n`);
-    case "help":
-      return await help(rest);
-    case "completions":
-      return await completions(rest);
+      return await print(versionLine());
     case serveCommand.name:
       return await runCommand(serveCommand, rest, runServe);
     case sendCommand.name:
       return await runCommand(sendCommand, rest, runSend);
     case inspectCommand.name:
       return await runCommand(inspectCommand, rest, runInspect);
+    case completionsCommand.name:
+      return await runCommand(completionsCommand, rest, completions);
+    case helpCommand.name:
+      return await runCommand(helpCommand, rest, help);
     default:
       throw new UsageError(
-        word.startsWith("-") ? `Unknown option ${quote(word)}` : `Unknown command ${quote(word)}`,
+        word.startsWith("-") ? `Unknown option ${quote(word)} before the command` : unknownCommand(word),
       );
   }
 }
@@ -69,25 +78,38 @@ async function runCommand<const C extends Command>(
   args: readonly string[],
   action: (invocation: Invocation<C>) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {
-  if (args.includes("--version")) return await print(`netdump ${VERSION}\n`);
   const invocation = parseCommand(command, args);
-  if ((invocation.options as { help: boolean }).help) return await print(commandHelp(command));
+  if (invocation === "help") return await print(commandHelp(command));
+  if (invocation === "version") return await print(versionLine());
   return await action(invocation);
 }
 
-async function help([word, surplus]: readonly string[]): Promise<ExitStatus> {
-  if (surplus !== undefined) throw new UsageError(`Unexpected argument ${quote(surplus)}`);
-  if (word === undefined) return await print(programHelp());
-  const command = commands.find(({ name }) => name === word);
-  if (command === undefined) throw new UsageError(`Unknown command ${quote(word)}`);
+async function help({ operands: [name] }: Invocation<typeof helpCommand>): Promise<ExitStatus> {
+  if (name === undefined) return await print(programHelp());
+  const command = commands.find((command) => command.name === name);
+  if (command === undefined) throw new UsageError(unknownCommand(name));
   return await print(commandHelp(command));
 }
 
-async function completions([shell, surplus]: readonly string[]): Promise<ExitStatus> {
-  if (shell === undefined || !isShell(shell) || surplus !== undefined) {
-    throw new UsageError(`"netdump completions" takes one of ${shells.join(", ")}`);
+async function completions(
+  { operands: [shell = ""] }: Invocation<typeof completionsCommand>,
+): Promise<ExitStatus> {
+  if (!isShell(shell)) {
+    throw new UsageError(`Unknown shell ${quote(shell)}: expected one of ${shells.join(", ")}`);
   }
   return await print(shellCompletions(shell));
+}
+
+function versionLine(): string {
+  return `netdump ${VERSION}\n`;
+}
+
+function unknownCommand(name: string): string {
+  return `Unknown command ${quote(name)}: expected one of ${commandNames()}`;
+}
+
+function commandNames(): string {
+  return commands.map(({ name }) => name).join(", ");
 }
 
 async function print(text: string): Promise<ExitStatus> {

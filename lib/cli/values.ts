@@ -79,8 +79,11 @@ export function count(least: number, most: number): ValueKind<number> {
 /** A UDP port. */
 export const port: ValueKind<number> = { ...count(1, 65535), placeholder: "PORT" };
 
-/** A size in bytes. */
-export const size: ValueKind<number> = kind("SIZE", "none", parseSize);
+/** A size in bytes, at least one. */
+export const size: ValueKind<number> = kind("SIZE", "none", (value) => {
+  const sizeBytes = parseSize(value);
+  return sizeBytes > 0 ? sizeBytes : expected("a size of at least one byte");
+});
 
 /** A size in bytes or a share in percent. */
 export const sizeOrPercent: ValueKind<number | Percent> = kind("SIZE|%", "none", (value) => {
@@ -93,10 +96,14 @@ export const sizeOrPercent: ValueKind<number | Percent> = kind("SIZE|%", "none",
   }
 });
 
+/** Longest duration, in milliseconds: a timer counts in 31 bits, and one that overflows fires at once. */
+const MAX_DURATION_MS = 24 * 86_400_000;
+
 /** A duration, in milliseconds; more than zero unless `zero` is allowed. */
 export function duration(zero: "zero-allowed" | "positive" = "positive"): ValueKind<number> {
   return kind("DURATION", "none", (value) => {
     const durationMs = parseDuration(value);
+    if (durationMs > MAX_DURATION_MS) return expected("a duration of at most 24d");
     return durationMs > 0 || zero === "zero-allowed" ? durationMs : expected("a duration longer than zero");
   });
 }
@@ -114,5 +121,8 @@ export function choice<const W extends string>(...words: W[]): ValueKind<W> {
 export const hostPort: ValueKind<HostPort> = kind("HOST[:PORT]", "none", (value) => {
   const [, host = "", portText] = /^([A-Za-z0-9._-]+)(?::(\d+))?$/.exec(value) ?? [];
   if (host === "") return expected("a host name or IPv4 address, with an optional :PORT");
-  return { host, port: portText === undefined ? undefined : port.parse(portText) };
+  if (portText === undefined) return { host, port: undefined };
+  return Number(portText) >= 1 && Number(portText) <= 65535
+    ? { host, port: Number(portText) }
+    : expected("a port from 1 to 65535 after the colon");
 });

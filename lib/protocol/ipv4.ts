@@ -33,7 +33,7 @@ export function formatAddress(address: number): string {
 export function parseNetwork(text: string): Network | undefined {
   const [addressText = "", bitsText = "32", rest] = text.split("/");
   const address = parseAddress(addressText);
-  if (address === undefined || rest !== undefined || !/^\d{1,2}$/.test(bitsText) || Number(bitsText) > 32) {
+  if (address === undefined || rest !== undefined || !/^(\d|[12]\d|3[0-2])$/.test(bitsText)) {
     return undefined;
   }
   const bits = Number(bitsText);

@@ -35,6 +35,6 @@ function escapeCharacter(character: string): string {
 
 /** Quotes a value for a message: escaped, in double quotes, at most `limit` characters of it. */
 export function quote(text: string, limit = 200): string {
-  const shown = text.length > limit ? text.slice(0, limit) + "…" : text;
+  const shown = text.length > limit ? text.slice(0, limit).replace(/[\ud800-\udbff]$/, "") + "…" : text;
   return `"${escapeLine(shown).replaceAll('"', '\\"')}"`;
 }

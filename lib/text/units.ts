@@ -20,13 +20,14 @@ const DURATION_FACTORS_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Parses a size such as `4096`, `64k`, `1.5G`: a number and an optional k, M, G or T (powers of 1024, either case).
+ * Parses a size such as `4096`, `64k`, `1.5G`, `97MiB`: a number and an optional k, M, G or T (powers of 1024, either
+ * case).
  *
  * @returns bytes, a whole number
  * @throws {SyntaxError} if the text is no size or is larger than 2^53
  */
 export function parseSize(text: string): number {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)([kmgt]?)b?$/i.exec(text) ?? [];
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(?:([kmgt])i?)?b?$/i.exec(text) ?? [];
   const sizeBytes = Math.round(Number(digits) * (SIZE_FACTORS[unit?.toLowerCase() ?? ""] ?? NaN));
   if (digits === undefined || !Number.isSafeInteger(sizeBytes)) {
     throw new SyntaxError("a size in bytes, or with k, M, G or T (powers of 1024), such as 64k or 1.5G");
@@ -54,7 +55,7 @@ export function formatSize(sizeBytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let value = sizeBytes;
   let unit = 0;
-  while (value >= 1023.995 && unit < units.length - 1) {
+  while (value >= 1023.5 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }
