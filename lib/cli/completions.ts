@@ -1,4 +1,12 @@
-import { shells } from "./options.ts";
+/**
+ * Completions for shells, from the option table. `completions/` has what this makes, and a test holds them together.
+ *
+ * @module
+ */
+import { bashCompletions } from "./completions_bash.ts";
+import { fishCompletions } from "./completions_fish.ts";
+import { zshCompletions } from "./completions_zsh.ts";
+import { commands, shells } from "./options.ts";
 
 /** A shell that has completions. */
 export type Shell = typeof shells[number];
@@ -9,6 +17,13 @@ export function isShell(word: string): word is Shell {
 }
 
 /** The completion script of a shell. */
-export function shellCompletions(_shell: Shell): string {
-  return "";
+export function shellCompletions(shell: Shell): string {
+  switch (shell) {
+    case "bash":
+      return bashCompletions(commands);
+    case "zsh":
+      return zshCompletions(commands);
+    case "fish":
+      return fishCompletions(commands);
+  }
 }

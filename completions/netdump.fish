@@ -1,0 +1,92 @@
+# fish completion for netdump
+# Made from the table of options by "netdump completions fish".
+
+function __netdump_no_command
+    test (count (commandline -opc)) -eq 1
+end
+
+function __netdump_command -a name
+    set -l words (commandline -opc)
+    test (count $words) -ge 2; and test $words[2] = $name
+end
+
+function __netdump_first_operand -a name
+    set -l words (commandline -opc)
+    test (count $words) -eq 2; and test $words[2] = $name
+end
+
+# What the token after "--name=" completes to; fish 3 takes the option for part of the directory.
+function __netdump_directories
+    __fish_complete_directories (commandline -ct | string replace -r -- '^-[^=]*=' '') ''
+end
+
+complete -c netdump -f
+complete -c netdump -n __netdump_no_command -a serve -d 'receive kernel dumps over the network'
+complete -c netdump -n __netdump_no_command -a send -d 'replay a dump to a netdump server'
+complete -c netdump -n __netdump_no_command -a inspect -d 'read kernel dumps and what lies beside them'
+complete -c netdump -n __netdump_no_command -a completions -d 'print the completions of a shell'
+complete -c netdump -n __netdump_no_command -a help -d 'show the help of a command'
+complete -c netdump -n __netdump_no_command -s h -l help -d 'show this help and exit'
+complete -c netdump -n __netdump_no_command -s V -l version -d 'show the version and exit'
+
+complete -c netdump -n '__netdump_command serve' -s d -l dir -r -f -a '(__netdump_directories)' -d 'dump directory; must exist'
+complete -c netdump -n '__netdump_command serve' -s a -l bind -r -f -d 'local IPv4 address to listen on'
+complete -c netdump -n '__netdump_command serve' -s p -l path -r -f -d 'default path below DIR'
+complete -c netdump -n '__netdump_command serve' -s i -l exec -r -F -d 'run PROGRAM after each dump'
+complete -c netdump -n '__netdump_command serve' -s P -l pidfile -r -F -d 'write the process id to FILE and lock it; a second instance refuses'
+complete -c netdump -n '__netdump_command serve' -s D -l debug -d 'verbose log'
+complete -c netdump -n '__netdump_command serve' -l port -r -f -d 'port that HERALDs arrive on'
+complete -c netdump -n '__netdump_command serve' -l ack-port -r -f -d 'the clients\' port, where acks go'
+complete -c netdump -n '__netdump_command serve' -l allow -r -f -d 'who may dump'
+complete -c netdump -n '__netdump_command serve' -l timeout -r -f -d 'silence that ends a dump as incomplete'
+complete -c netdump -n '__netdump_command serve' -l linger -r -f -d 'how long a repeated FINISHED is acked again'
+complete -c netdump -n '__netdump_command serve' -l max-dump-size -r -f -d 'most bytes of one dump'
+complete -c netdump -n '__netdump_command serve' -l min-free -r -f -d 'disk space to keep free'
+complete -c netdump -n '__netdump_command serve' -l max-sessions -r -f -d 'dumps at once'
+complete -c netdump -n '__netdump_command serve' -l max-sessions-per-client -r -f -d 'dumps at once from one address'
+complete -c netdump -n '__netdump_command serve' -l keep -r -f -d 'complete dumps kept per host; older ones are removed'
+complete -c netdump -n '__netdump_command serve' -l workers -r -f -d 'receiver threads'
+complete -c netdump -n '__netdump_command serve' -l no-dns -d 'name dumps by address, not by host name'
+complete -c netdump -n '__netdump_command serve' -l log-format -r -f -a 'text json' -d 'form of the log'
+complete -c netdump -n '__netdump_command serve' -s q -l quiet -d 'log warnings and errors only'
+complete -c netdump -n '__netdump_command serve' -s h -l help -d 'show this help and exit'
+complete -c netdump -n '__netdump_command serve' -s V -l version -d 'show the version and exit'
+
+complete -c netdump -n '__netdump_command send' -s s -l server -r -f -d 'server to send to, on port 20023 if none is given'
+complete -c netdump -n '__netdump_command send' -s c -l client -r -f -d 'local address to send from'
+complete -c netdump -n '__netdump_command send' -l client-port -r -f -d 'local port to send from'
+complete -c netdump -n '__netdump_command send' -s p -l path -r -f -d 'directory to ask the server for, as net.netdump.path'
+complete -c netdump -n '__netdump_command send' -l mtu -r -f -d 'size of a packet'
+complete -c netdump -n '__netdump_command send' -l window -r -f -d 'messages in flight'
+complete -c netdump -n '__netdump_command send' -l retries -r -f -d 'resends of a message before giving up'
+complete -c netdump -n '__netdump_command send' -l timeout -r -f -d 'wait before a resend'
+complete -c netdump -n '__netdump_command send' -l kernel -r -f -a '12 13 14 main' -d 'imitate the send loop of that FreeBSD kernel, batches, polls and ack masks'
+complete -c netdump -n '__netdump_command send' -l header -r -F -d 'kernel dump header to send'
+complete -c netdump -n '__netdump_command send' -l key -r -F -d 'key of an encrypted dump to send'
+complete -c netdump -n '__netdump_command send' -l hostname -r -f -d 'host name for a header built anew'
+complete -c netdump -n '__netdump_command send' -l panic -r -f -d 'panic string for a header built anew'
+complete -c netdump -n '__netdump_command send' -l arch -r -f -d 'architecture for a header built anew, such as amd64'
+complete -c netdump -n '__netdump_command send' -l dump-version-string -r -f -d 'kernel version for a header built anew'
+complete -c netdump -n '__netdump_command send' -l rate -r -f -d 'most bytes per second'
+complete -c netdump -n '__netdump_command send' -s q -l quiet -d 'no progress, no summary'
+complete -c netdump -n '__netdump_command send' -l json -d 'print the result as JSON on stdout'
+complete -c netdump -n '__netdump_command send' -s h -l help -d 'show this help and exit'
+complete -c netdump -n '__netdump_command send' -s V -l version -d 'show the version and exit'
+complete -c netdump -n '__netdump_command send' -F
+
+complete -c netdump -n '__netdump_command inspect' -l json -d 'one JSON object per FILE and line'
+complete -c netdump -n '__netdump_command inspect' -l dmesg -d 'print the kernel\'s message buffer, in order'
+complete -c netdump -n '__netdump_command inspect' -l verify -d 'read it all and check it; exit 1 if anything is wrong'
+complete -c netdump -n '__netdump_command inspect' -l private-key -r -F -d 'RSA private key, to look through encryption'
+complete -c netdump -n '__netdump_command inspect' -l output -r -F -d 'write the decrypted dump to FILE, which must not exist'
+complete -c netdump -n '__netdump_command inspect' -s h -l help -d 'show this help and exit'
+complete -c netdump -n '__netdump_command inspect' -s V -l version -d 'show the version and exit'
+complete -c netdump -n '__netdump_command inspect' -F
+
+complete -c netdump -n '__netdump_command completions' -s h -l help -d 'show this help and exit'
+complete -c netdump -n '__netdump_command completions' -s V -l version -d 'show the version and exit'
+complete -c netdump -n '__netdump_first_operand completions' -f -a 'bash zsh fish'
+
+complete -c netdump -n '__netdump_command help' -s h -l help -d 'show this help and exit'
+complete -c netdump -n '__netdump_command help' -s V -l version -d 'show the version and exit'
+complete -c netdump -n '__netdump_first_operand help' -f -a 'serve send inspect completions'
