@@ -30,6 +30,25 @@ Deno.test("no task may ask for permissions while it runs, and none but the tests
   }
 });
 
+const TARGETS: Readonly<Record<string, string>> = {
+  "linux-x64": "x86_64-unknown-linux-gnu",
+  "linux-arm64": "aarch64-unknown-linux-gnu",
+  "macos-x64": "x86_64-apple-darwin",
+  "macos-arm64": "aarch64-apple-darwin",
+  "windows-x64": "x86_64-pc-windows-msvc",
+};
+
+Deno.test("deno task compile:all makes an executable for each target, by the same flags", () => {
+  for (const [name, target] of Object.entries(TARGETS)) {
+    const executable = `dist/netdump-${name}${name.startsWith("windows") ? ".exe" : ""}`;
+    assertEquals(tasks[`compile:${name}`], `deno task compile:to ${executable} --target ${target} main.ts`);
+  }
+  assertEquals(
+    tasks["compile:all"],
+    Object.keys(TARGETS).map((name) => `deno task compile:${name}`).join(" && "),
+  );
+});
+
 /** The JSON text that starts at an offset. */
 function jsonAt(bytes: Buffer, start: number): string {
   let depth = 0;
