@@ -164,7 +164,7 @@ function start(settings: ServerSettings, parts: ConstructorParameters<typeof Sup
         `Cannot listen on ${settings.bind.join(", ")}: not an address of this machine`,
       );
     }
-    throw new OperationError(`Cannot listen on UDP port ${port}: ${describeError(error)}`);
+    throw new OperationError(`Cannot start on UDP port ${port}: ${describeError(error)}`);
   }
 }
 

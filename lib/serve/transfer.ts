@@ -12,26 +12,20 @@ import {
   readOffset,
 } from "../protocol/message.ts";
 import { AckSender } from "./ack_sender.ts";
+import type { Verdict } from "./completeness.ts";
 import type { DumpFiles } from "./dump_files.ts";
-import { compressionOf, describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
-import type { LinkRequest } from "./dump_files.ts";
 import { describeError } from "./file_system.ts";
-import { encodeHex, type SessionIdentity } from "./journal.ts";
+import type { SessionIdentity } from "./journal.ts";
 import type { ClientName, Outcome, Report } from "./orders.ts";
-import { condense } from "./resume.ts";
+import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "./session.ts";
-import type { Verdict } from "./completeness.ts";
 
-/** The disk is looked at each time a dump has grown by so much. */
-const SPACE_CHECK_BYTES = 4 * 1024 * 1024;
-/** A journal longer than this is condensed. */
-const LONG_JOURNAL_BYTES = 1024 * 1024;
 /** Datagrams taken from one socket before timers, orders and other sockets get their turn. */
 const DATAGRAMS_PER_TURN = 512;
 
 /** What a transfer needs of the receiver it lives in. */
-export interface TransferHost {
+export interface TransferHost extends DumpSurroundings {
   /** Monotonic time in ms. */
   now(): number;
   report(report: Report): void;
@@ -39,11 +33,8 @@ export interface TransferHost {
   scheduleFlush(transfer: Transfer): void;
   /** Resolves after the event loop has gone round. */
   turn(): Promise<void>;
-  link(request: LinkRequest): Promise<void>;
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
-  /** Bytes that may still be written to the disk. */
-  spareBytes(): number;
   /** A dump is final. */
   completed(files: DumpFiles): void;
   /** The transfer's socket is closed and its place free. */
@@ -60,11 +51,8 @@ export class Transfer {
   readonly #acks: AckSender;
   readonly #buffer = new RunBuffer();
   readonly #name: Promise<ClientName>;
-  #knownName: ClientName | undefined;
-  #files: DumpFiles | undefined;
-  #spaceCheckedAt = 0;
+  #dump: ReceivedDump | undefined;
   #progressBytes = 0;
-  #journalLimit = LONG_JOURNAL_BYTES;
   #foreign = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
@@ -90,8 +78,7 @@ export class Transfer {
     this.session = session;
     this.#ackPort = ackPort;
     this.#name = name;
-    this.#files = files?.open;
-    this.#knownName = files?.name;
+    if (files !== undefined) this.#dump = new ReceivedDump(identity, files.name, session, files.open, host);
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
     this.#acks = new AckSender(socket, to, (error) => {
       if (!this.#closed) this.#notice("debug", `an ack could not be sent: ${describeError(error)}`);
@@ -109,16 +96,18 @@ export class Transfer {
     this.#setTimer();
     const { datagram } = this.#buffer;
     for (let count = 1; !this.#closed; count++) {
+      let received: [Uint8Array, Deno.Addr];
       try {
-        const [received, from] = await this.#socket.receive(datagram);
-        const opening = this.#take(received.byteLength, from as Deno.NetAddr);
-        if (opening !== undefined) await opening;
+        received = await this.#socket.receive(datagram);
       } catch (error) {
         if (this.#closed) return;
         // An ICMP error, on systems that report it here, is anybody's word: it ends nothing (weakness 16).
         this.#notice("debug", `receive failed: ${describeError(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
+        continue;
       }
+      const opening = this.#take(received[0].byteLength, received[1] as Deno.NetAddr);
+      if (opening !== undefined) await opening;
       if (count % DATAGRAMS_PER_TURN === 0) await this.#host.turn();
     }
   }
@@ -127,7 +116,7 @@ export class Transfer {
   endOfBurst(): void {
     if (this.#closed) return;
     this.#writeRun();
-    this.#acks.flush(this.session.acksTwice ? 2 : 1);
+    this.#flushAcks();
     if (this.session.acknowledgement.deadlineMs !== undefined) this.#setTimer();
   }
 
@@ -154,24 +143,21 @@ export class Transfer {
     this.#control(message);
   }
 
-  /** Whether the session has files and data. */
-  get hasData(): boolean {
-    return this.#files !== undefined;
-  }
-
   /** Tells how far the dump is, if it got further. */
   reportProgress(): void {
     const { covered } = this.session.core;
-    if (this.session.phase !== "receiving" || covered === this.#progressBytes) return;
+    if (this.#dump === undefined || this.session.phase !== "receiving" || covered === this.#progressBytes) {
+      return;
+    }
     this.#progressBytes = covered;
-    this.#host.report({ report: "progress", dump: describeDump(this.#dump()) });
+    this.#host.report({ report: "progress", dump: this.#dump.describe() });
   }
 
   /** Tells that the dump has files, and what it is. */
   reportStarted(resumed: boolean): void {
-    const dump = this.#dump();
-    this.#files?.writeInfo(infoText(dump, null, null));
-    this.#host.report({ report: "started", dump: describeDump(dump), resumed });
+    const dump = this.#dump!;
+    dump.writeInfo();
+    this.#host.report({ report: "started", dump: dump.describe(), resumed });
   }
 
   /** One datagram; the promise is only there while the first data waits for the client's name. */
@@ -187,7 +173,7 @@ export class Transfer {
       return undefined;
     }
     const type = view.getUint32(HeaderField.TYPE);
-    if (this.#files === undefined && this.session.phase === "heralded" && type !== MessageType.FINISHED) {
+    if (this.#dump === undefined && this.session.phase === "heralded" && type !== MessageType.FINISHED) {
       return this.#openThenDispatch(type, size);
     }
     this.#dispatch(type, size);
@@ -196,10 +182,11 @@ export class Transfer {
 
   async #openThenDispatch(type: number, size: number): Promise<void> {
     if (type === MessageType.HERALD || !this.#worthFiles(type, size)) return;
-    this.#knownName ??= await this.#name;
+    const name = await this.#name;
     if (this.#closed) return;
     try {
-      this.#files = this.#host.createFiles(this.identity, this.#knownName);
+      const files = this.#host.createFiles(this.identity, name);
+      this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
       this.reportStarted(false);
     } catch (error) {
       this.session.end();
@@ -254,89 +241,42 @@ export class Transfer {
 
   #writeRun(): void {
     const run = this.#buffer;
-    const files = this.#files;
-    if (run.count === 0 || files === undefined || this.session.phase !== "receiving") return run.clear();
-    const nowMs = this.#host.now();
+    if (run.count === 0) return;
     try {
-      this.#checkSpace(run.offset + run.length);
-      files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset);
-      files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
+      if (this.session.phase === "receiving") this.#dump?.store(run, this.#host.now(), this.#acks.queue);
     } catch (error) {
-      run.clear();
-      this.#fail(`write error at offset ${run.offset}: ${describeError(error)}`);
-      return;
-    }
-    for (let i = 0, offset = run.offset; i < run.count; i++) {
-      const length = run.sizeOf(i);
-      if (!this.session.stored(run.seqno + i, offset, length, nowMs, this.#acks.queue)) {
-        run.clear();
-        this.#fail("the dump has too many holes");
-        return;
-      }
-      offset += length;
+      this.#failFrom(error);
     }
     run.clear();
-    files.syncAsItGrows((error) => this.#fail(`sync error: ${describeError(error)}`));
-    if (files.journal.size > this.#journalLimit) this.#condenseJournal(files);
-  }
-
-  #checkSpace(end: number): void {
-    if (end - this.#spaceCheckedAt < SPACE_CHECK_BYTES) return;
-    this.#spaceCheckedAt = end;
-    if (this.#host.spareBytes() <= 0) throw new Error("the disk has no more than the space to be kept free");
-  }
-
-  #condenseJournal(files: DumpFiles): void {
-    const records = condense(this.session);
-    if (records === undefined) return;
-    try {
-      files.journal.rewrite(this.#head(files), [{ index: files.index }, ...records]);
-      this.#journalLimit = Math.max(LONG_JOURNAL_BYTES, 2 * files.journal.size);
-    } catch (error) {
-      this.#notice("debug", `the journal cannot be condensed: ${describeError(error)}`);
-      this.#journalLimit *= 2;
-    }
-  }
-
-  #head(files: DumpFiles) {
-    const hostName = this.#knownName?.hostName ?? null;
-    return { format: 1, session: this.identity, place: files.place, hostName } as const;
   }
 
   #control(message: Message): void {
     this.#writeRun();
     const effects = this.session.control(message, this.#host.now(), this.#acks.queue);
-    for (const effect of effects) {
-      try {
-        this.#perform(effect, message);
-      } catch (error) {
-        const what = message.type === MessageType.KDH ? "header" : "key";
-        this.#fail(`cannot write the ${what}: ${describeError(error)}`);
-        return;
-      }
+    try {
+      for (const effect of effects) this.#perform(effect, message.seqno);
+    } catch (error) {
+      this.#failFrom(error);
+      return;
     }
-    if (message.type === MessageType.FINISHED && this.#files === undefined && effects.length > 0) {
+    if (message.type === MessageType.FINISHED && this.#dump === undefined && effects.length > 0) {
       this.#host.report({ report: "empty", id: this.identity.id });
     }
-    this.#acks.flush(this.session.acksTwice ? 2 : 1);
+    this.#flushAcks();
     this.#setTimer();
   }
 
-  #perform(effect: Effect, { seqno }: Message): void {
-    const files = this.#files;
+  #perform(effect: Effect, seqno: number): void {
+    const dump = this.#dump;
     switch (effect.do) {
       case "write-header":
-        files?.writeHeader(effect.offset, effect.bytes);
-        files?.journal.append({ header: [seqno, effect.offset, encodeHex(effect.bytes)] });
-        this.session.headerStored(effect.offset, effect.bytes);
+        dump?.storeHeader(seqno, effect.offset, effect.bytes);
         this.#reportHeader();
         return;
       case "write-key": {
         const first = this.session.key.covered === 0;
-        files?.writeKey(effect.offset, effect.bytes);
-        files?.journal.append({ key: [seqno, effect.offset, effect.bytes.byteLength] });
-        this.session.keyStored(effect.offset, effect.bytes.byteLength);
-        if (first) this.#host.report({ report: "key", dump: describeDump(this.#dump()) });
+        dump?.storeKey(seqno, effect.offset, effect.bytes);
+        if (first && dump !== undefined) this.#host.report({ report: "key", dump: dump.describe() });
         return;
       }
       case "ack":
@@ -350,37 +290,31 @@ export class Transfer {
 
   #reportHeader(): void {
     const { header } = this.session;
-    if (header === null) return;
-    const dump = this.#dump();
-    this.#files?.writeInfo(infoText(dump, null, null));
+    if (header === null || this.#dump === undefined) return;
     const problem = typeof header === "string" ? header : header.parityOk ? null : "its parity is wrong";
-    this.#host.report({ report: "header", dump: describeDump(dump), problem });
+    this.#host.report({ report: "header", dump: this.#dump.describe(), problem });
   }
 
   async #finalize(seqno: number, verdict: Verdict): Promise<void> {
-    const files = this.#files;
-    if (files === undefined) return;
+    const dump = this.#dump;
+    if (dump === undefined) return;
     try {
-      files.journal.append({ finished: seqno });
-      const ending = verdict.complete ? "Dump complete" : `Dump incomplete: ${verdict.reason}`;
-      await files.finalize({
-        complete: verdict.complete,
-        encrypted: this.session.encrypted,
-        compression: compressionOf(this.session),
-        coreBytes: finalCoreBytes(this.session, files),
-        info: infoText(this.#dump(), verdict, ending),
-      }, (request) => this.#host.link(request));
+      await dump.finalize(seqno, verdict);
     } catch (error) {
-      await this.#abandon("error", `cannot make the dump final: ${describeError(error)}`, false);
+      if (!(error instanceof StoreError)) throw error;
+      await this.#abandon("error", error.message, false);
       return;
     }
-    for (const effect of this.session.finalized(this.#host.now())) {
-      if (effect.do === "ack") this.#acks.queue.push(effect.seqno);
-    }
-    this.#acks.flush(this.session.acksTwice ? 2 : 1);
+    for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
+    this.#flushAcks();
     this.#setTimer();
-    this.#reportFinished(verdict.complete ? "success" : "error", verdict, verdict.reason, false);
-    if (verdict.complete) this.#host.completed(files);
+    this.#reportFinished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
+    if (verdict.complete) this.#host.completed(dump.files);
+  }
+
+  #failFrom(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.#fail(error.message);
   }
 
   #fail(text: string): void {
@@ -390,20 +324,26 @@ export class Transfer {
   async #abandon(outcome: Outcome, text: string, resumable: boolean): Promise<void> {
     this.session.end();
     this.#acks.queue.length = 0;
-    const verdict = this.session.verdict();
-    const error = await this.#files?.abandon(
-      this.session.encrypted,
-      infoText(this.#dump(), verdict, `Dump incomplete: ${text}`),
-    );
-    if (error !== undefined) this.#notice("warning", `cannot label the dump: ${describeError(error)}`);
-    this.#reportFinished(outcome, verdict, text, resumable);
+    const dump = this.#dump;
+    if (dump !== undefined) {
+      const verdict = this.session.verdict();
+      const error = await dump.abandon(verdict, text);
+      if (error !== undefined) this.#notice("warning", `cannot label the dump: ${describeError(error)}`);
+      this.#reportFinished(dump, outcome, verdict, text, resumable);
+    }
     this.#close(!resumable);
   }
 
-  #reportFinished(outcome: Outcome, verdict: Verdict, reason: string | null, resumable: boolean): void {
+  #reportFinished(
+    dump: ReceivedDump,
+    outcome: Outcome,
+    verdict: Verdict,
+    reason: string | null,
+    resumable: boolean,
+  ): void {
     this.#host.report({
       report: "finished",
-      dump: describeDump(this.#dump()),
+      dump: dump.describe(),
       outcome,
       complete: outcome === "success",
       reason,
@@ -412,14 +352,8 @@ export class Transfer {
     });
   }
 
-  #dump(): DumpInHand {
-    return {
-      identity: this.identity,
-      name: this.#knownName!,
-      session: this.session,
-      files: this.#files!,
-      durationMs: Date.now() - this.identity.startedMs,
-    };
+  #flushAcks(): void {
+    this.#acks.flush(this.session.acksTwice ? 2 : 1);
   }
 
   #close(forget: boolean): void {
@@ -428,7 +362,7 @@ export class Transfer {
     clearTimeout(this.#timer);
     this.#socket.close();
     try {
-      this.#files?.close({ forget });
+      this.#dump?.files.close({ forget });
     } catch (error) {
       this.#notice("warning", `cannot close the dump's files: ${describeError(error)}`);
     }
@@ -454,7 +388,7 @@ export class Transfer {
       case "expire-acks":
         this.session.expireAcks(this.#host.now(), this.#acks.queue);
         this.#recordAcknowledgement();
-        this.#acks.flush(this.session.acksTwice ? 2 : 1);
+        this.#flushAcks();
         break;
       case "end":
         await this.#abandon(due.reason, due.text, false);
@@ -468,13 +402,11 @@ export class Transfer {
     this.#setTimer();
   };
 
-  /** An end of a batch that silence proved is not to be seen in the journal's runs. */
   #recordAcknowledgement(): void {
-    const { state } = this.session.acknowledgement;
     try {
-      if (state !== undefined) this.#files?.journal.append({ acknowledgement: state });
+      this.#dump?.recordAcknowledgement();
     } catch (error) {
-      this.#fail(`cannot write the journal: ${describeError(error)}`);
+      this.#failFrom(error);
     }
   }
 
