@@ -29,6 +29,18 @@ declare module "@std/assert" {
   ): Promise<E>;
 }
 
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    boolean?: readonly string[];
+    string?: readonly string[];
+    collect?: readonly string[];
+  }
+  export function parseArgs(
+    args: string[],
+    options?: ParseOptions,
+  ): Record<string, unknown> & { _: string[] };
+}
+
 declare module "@std/cli/unicode-width" {
   export function unicodeWidth(str: string): number;
 }

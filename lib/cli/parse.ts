@@ -1,12 +1,14 @@
 /**
- * Parses a command's arguments by the option table. Unknown options, missing values, values of the wrong form and
- * surplus operands are usage errors that name the option and say what is expected.
+ * Parses a command's arguments by the option table, with `parseArgs` of @std/cli. Unknown options, missing values,
+ * values of the wrong form and surplus operands are usage errors that name the option and say what is expected.
  *
- * The words are split here, by the conventions of getopt_long(3), and not by `parseArgs` of @std/cli, which takes the
- * file in `--json true` for the flag's value, drops the flag in `-D5` and reads `-ddumps` as seven flags.
+ * `parseArgs` takes unknown options silently, the file in `--json true` for the flag's value, drops the flag in `-D5`
+ * and reads `-ddumps` as seven flags. So each option is first spelt out as `--name=value` by the conventions of
+ * getopt_long(3), which leaves it nothing to guess.
  *
  * @module
  */
+import { parseArgs } from "@std/cli/parse-args";
 import { quote } from "../text/escape.ts";
 import type { Command, Option, Valued, Values } from "./options.ts";
 
@@ -18,12 +20,6 @@ export class UsageError extends Error {
 /** What a command was called with. */
 export interface Invocation<C extends Command> {
   readonly options: Values<C["options"]>;
-  readonly operands: readonly string[];
-}
-
-/** Arguments after splitting: the texts given for each option, in order (one empty text per flag), and operands. */
-interface SplitArguments {
-  readonly given: ReadonlyMap<string, readonly string[]>;
   readonly operands: readonly string[];
 }
 
@@ -45,51 +41,65 @@ export function parseCommand<C extends Command>(
   const words = end < 0 ? args : args.slice(0, end);
   if (words.includes("--help") || words.includes("-h")) return "help";
   if (words.includes("--version") || words.includes("-V")) return "version";
-  const { given, operands } = split(command, words);
-  if (given.has("help")) return "help";
-  if (given.has("version")) return "version";
+  const entries = Object.entries(command.options);
+  const valued = entries.filter(([, option]) => takesValue(option)).map(([name]) => name);
+  const { spelt, operands } = spellOut(command, words);
   if (end >= 0) operands.push(...args.slice(end + 1));
+  const parsed = parseArgs([...spelt, "--", ...operands], {
+    string: ["_", ...valued],
+    collect: valued,
+    boolean: entries.filter(([, option]) => !takesValue(option)).map(([name]) => name),
+  });
+  if (parsed["help"]) return "help";
+  if (parsed["version"]) return "version";
   const options: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries(command.options)) {
-    options[name] = takesValue(option) ? readValue(name, option, given.get(name) ?? []) : given.has(name);
+  for (const [name, option] of entries) {
+    const given = parsed[name];
+    options[name] = takesValue(option) ? readValue(name, option, (given ?? []) as string[]) : given === true;
   }
-  checkOperands(command, operands);
-  return { options: options as Values<C["options"]>, operands };
+  checkOperands(command, parsed._);
+  return { options: options as Values<C["options"]>, operands: parsed._ };
 }
 
-/** Splits words into options and operands; a lone `-` is an operand. */
-function split(
-  command: Command,
-  words: readonly string[],
-): { given: Map<string, string[]>; operands: string[] } {
-  const given = new Map<string, string[]>();
+/** Spells options out as `--name` or `--name=value`; a lone `-` is an operand. */
+function spellOut(command: Command, words: readonly string[]): { spelt: string[]; operands: string[] } {
+  const spelt: string[] = [];
   const operands: string[] = [];
   const rest = [...words];
-  const add = (name: string, text: string) => given.set(name, [...(given.get(name) ?? []), text]);
+  const add = (name: string, text?: string) => {
+    if (text === "") throw missingValue(command, name);
+    spelt.push(text === undefined ? `--${name}` : `--${name}=${text}`);
+  };
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word.startsWith("--")) splitLong(command, word, rest, add);
-    else if (word.startsWith("-") && word !== "-") splitShort(command, word, rest, add);
+    if (word.startsWith("--")) spellLong(command, word, rest, add);
+    else if (word.startsWith("-") && word !== "-") spellShort(command, word, rest, add);
     else operands.push(word);
   }
-  return { given, operands };
+  return { spelt, operands };
 }
 
-type Add = (name: string, text: string) => void;
+function missingValue(command: Command, name: string): UsageError {
+  const option = command.options[name];
+  const placeholder = option !== undefined && takesValue(option) ? option.value.placeholder : "";
+  return new UsageError(`Option --${name} needs a value: ${placeholder}`);
+}
+
+type Add = (name: string, text?: string) => void;
 
 /** `--name`, `--name=value` or `--name value`. */
-function splitLong(command: Command, word: string, rest: string[], add: Add): void {
+function spellLong(command: Command, word: string, rest: string[], add: Add): void {
   const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
   const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
   if (option === undefined) throw new UsageError(`Unknown option ${quote(`--${name}`)}`);
-  if (takesValue(option)) return add(name, attached ?? nextValue(name, option, rest));
+  if (takesValue(option)) return add(name, attached ?? nextValue(command, name, rest));
   if (attached !== undefined) {
     throw new UsageError(`Option --${name} takes no value, found ${quote(attached)}`);
   }
-  add(name, "");
+  add(name);
 }
 
 /** `-x`, `-xvalue`, `-x=value`, `-x value`, and flags bundled before any of these. */
-function splitShort(command: Command, word: string, rest: string[], add: Add): void {
+function spellShort(command: Command, word: string, rest: string[], add: Add): void {
   const letters = [...word].slice(1);
   for (const [at, letter] of letters.entries()) {
     const [name, option] = Object.entries(command.options).find(([, { short }]) => short === letter) ?? [];
@@ -99,21 +109,19 @@ function splitShort(command: Command, word: string, rest: string[], add: Add): v
     }
     const attached = letters.slice(at + 1).join("");
     if (takesValue(option)) {
-      return add(name, attached === "" ? nextValue(name, option, rest) : attached.replace(/^=/, ""));
+      return add(name, attached === "" ? nextValue(command, name, rest) : attached.replace(/^=/, ""));
     }
     if (attached.startsWith("=")) {
       throw new UsageError(`Option --${name} takes no value, found ${quote(attached.slice(1))}`);
     }
-    add(name, "");
+    add(name);
   }
 }
 
 /** The word after an option; one that looks like another option means that the value was forgotten. */
-function nextValue(name: string, option: Valued<unknown>, rest: string[]): string {
+function nextValue(command: Command, name: string, rest: string[]): string {
   const next = rest[0];
-  if (next === undefined || /^-[^\d]/.test(next)) {
-    throw new UsageError(`Option --${name} needs a value: ${option.value.placeholder}`);
-  }
+  if (next === undefined || /^-[^\d]/.test(next)) throw missingValue(command, name);
   rest.shift();
   return next;
 }
@@ -130,7 +138,6 @@ function readValue(name: string, option: Valued<unknown>, given: readonly string
 }
 
 function parseValue(name: string, option: Valued<unknown>, text: string): unknown {
-  if (text === "") throw new UsageError(`Option --${name} needs a value: ${option.value.placeholder}`);
   try {
     return option.value.parse(text);
   } catch (error) {
