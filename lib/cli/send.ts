@@ -1,8 +1,98 @@
+/**
+ * `netdump send`: from options to a job, from its result to text, JSON and an exit status.
+ *
+ * @module
+ */
+import { SendError } from "../send/failure.ts";
+import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
+import { escapeLine } from "../text/escape.ts";
+import { formatDuration, formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import type { sendCommand } from "./options.ts";
-import type { Invocation } from "./parse.ts";
+import { writeStdout } from "./output.ts";
+import { type Invocation, UsageError } from "./parse.ts";
+import { ProgressBar } from "./progress.ts";
 
-/** Runs `netdump send`. */
-export function runSend(_invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
-  return Promise.reject(new OperationError("send"));
+/** Runs `netdump send`: 0 only if the server acknowledged FINISHED. */
+export async function runSend(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
+  const { options } = invocation;
+  const job = toJob(invocation);
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort();
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  let bar: ProgressBar | undefined;
+  try {
+    const result = await sendDump(job, interrupt.signal, (watch) => {
+      for (const warning of watch.warnings) console.error(`netdump: warning: ${escapeLine(warning)}`);
+      if (!options.quiet) bar = showProgress(job.dump.path, watch);
+    });
+    bar?.stop();
+    if (options.json) await writeStdout(JSON.stringify(result) + "\n");
+    if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
+    if (!options.quiet) { for (const line of summaryLines(result)) console.error(escapeLine(line)); }
+    return result.finished ? ExitStatus.OK : ExitStatus.FAILED;
+  } catch (error) {
+    if (error instanceof SendError) throw new OperationError(error.message);
+    throw error;
+  } finally {
+    bar?.stop();
+    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
+  if (options.kernel !== undefined && options.window !== undefined) {
+    throw new UsageError("Options --kernel and --window exclude each other: a kernel has no window");
+  }
+  if (options.rate === 0) throw new UsageError("Option --rate: expected more than zero bytes per second");
+  return {
+    dump: {
+      path: operands[0] ?? "",
+      headerPath: options.header,
+      keyPath: options.key,
+      overrides: {
+        hostname: options.hostname,
+        panicString: options.panic,
+        architecture: options.arch,
+        versionString: options["dump-version-string"],
+      },
+    },
+    server: options.server,
+    client: { address: options.client, port: options["client-port"] },
+    path: options.path,
+    mtu: options.mtu,
+    window: options.window,
+    retries: options.retries,
+    timeoutMs: options.timeout,
+    kernel: options.kernel,
+    bytesPerSecond: options.rate,
+  };
+}
+
+function showProgress(path: string, { sender, dataSize }: Watch): ProgressBar {
+  const startedAt = performance.now();
+  return new ProgressBar(path.replace(/.*[/\\]/s, ""), () => ({
+    doneBytes: sender.acknowledgedBytes,
+    totalBytes: dataSize,
+    elapsedMs: performance.now() - startedAt,
+    note: sender.counters.resends === 0 ? "" : `${sender.counters.resends} resends`,
+  }));
+}
+
+/** The end, for people: what was sent where, how fast, how many resends. */
+export function summaryLines(result: SendResult): string[] {
+  const { bytesAcknowledged, durationMs, resends, messages, answeredBy, file } = result;
+  const figures = `${formatSize(bytesAcknowledged)} in ${formatDuration(durationMs)}, ` +
+    `${formatSize(result.bytesPerSecond)}/s, ${messages} messages, ${resends} resends`;
+  const lines = result.finished
+    ? [`Sent ${file} to ${answeredBy}: ${figures}`]
+    : [`Not finished: ${figures}`];
+  if (result.neverAcknowledged > 0) {
+    lines.push(
+      `${result.neverAcknowledged} messages were taken for acknowledged by the kernel's 32-bit masks, but no ack of theirs ` +
+        "came: the server may have holes there",
+    );
+  }
+  return lines;
 }

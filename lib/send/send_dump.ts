@@ -1,0 +1,220 @@
+/**
+ * Sends one dump from beginning to end, and says how it went.
+ *
+ * @module
+ */
+import {
+  FREEBSD12_MAX_PAYLOAD_SIZE,
+  HEADER_SIZE,
+  HERALD_PORT,
+  IP_UDP_HEADER_SIZE,
+  MAX_BATCH_SIZE,
+  MAX_PAYLOAD_SIZE,
+} from "../protocol/message.ts";
+import { type DumpChoice, loadDump, type LoadedDump } from "./dump_files.ts";
+import { openSocket, resolveServer } from "./endpoints.ts";
+import { SendError } from "./failure.ts";
+import { ETHERNET_MTU, interfaceMtu } from "./interface_mtu.ts";
+import { KernelSender, POLL_INTERVAL_MS } from "./kernel_sender.ts";
+import { kernelWrites } from "./kernel_writes.ts";
+import { describeNoAnswer } from "./no_answer.ts";
+import {
+  type DumpShape,
+  kernelPayloadSize,
+  kernelPlan,
+  type KernelVersion,
+  messageCount,
+  windowPlan,
+} from "./plan.ts";
+import { RateLimit } from "./rate.ts";
+import type { Sender } from "./sender.ts";
+import { Transmitter } from "./transmit.ts";
+import { AdaptiveWindow, FixedWindow } from "./window.ts";
+import { WindowSender } from "./window_sender.ts";
+
+/** What is to be sent where and how. Sizes in bytes; `undefined` leaves the choice to the program. */
+export interface SendJob {
+  readonly dump: DumpChoice;
+  readonly server: { readonly host: string; readonly port: number | undefined };
+  readonly client: { readonly address: string | undefined; readonly port: number };
+  readonly path: string | undefined;
+  readonly mtu: number | undefined;
+  /** Messages in flight, always; adaptive if `undefined`. */
+  readonly window: number | undefined;
+  readonly retries: number;
+  readonly timeoutMs: number;
+  readonly kernel: KernelVersion | undefined;
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** How it went: the value of `--json`, whose keys the README documents. */
+export interface SendResult {
+  readonly file: string;
+  readonly finished: boolean;
+  readonly error: string | null;
+  /** Address and port that the HERALD went to. */
+  readonly server: string;
+  /** Address and port that answered, and got everything else. */
+  readonly answeredBy: string | null;
+  readonly client: string;
+  readonly path: string | null;
+  /** `window`, or the kernel imitated: `freebsd-14`. */
+  readonly mode: string;
+  readonly fileSize: number;
+  readonly dumpLength: number;
+  /** File that the kernel dump header is from; `null` if it was built without one. */
+  readonly headerFrom: string | null;
+  readonly keySent: boolean;
+  readonly warnings: readonly string[];
+  readonly payloadSize: number;
+  readonly bytesAcknowledged: number;
+  readonly messages: number;
+  readonly resends: number;
+  readonly timeouts: number;
+  readonly neverAcknowledged: number;
+  readonly durationMs: number;
+  /** Acknowledged bytes of the dump by the whole duration. */
+  readonly bytesPerSecond: number;
+  /** Smoothed round-trip time, if one was measured. */
+  readonly roundTripMs: number | null;
+  /** Messages in flight at the end; `null` if a kernel is imitated. */
+  readonly windowSize: number | null;
+}
+
+/** What can be watched while a dump is sent. */
+export interface Watch {
+  readonly dataSize: number;
+  readonly sender: Sender;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Sends a dump.
+ *
+ * @param onStart called once, before the first message leaves
+ * @returns the result, finished or not
+ * @throws {SendError} if it could not even begin
+ */
+export async function sendDump(
+  job: SendJob,
+  signal: AbortSignal,
+  onStart: (watch: Watch) => void,
+): Promise<SendResult> {
+  const dump = await loadDump(job.dump);
+  try {
+    const server = { address: await resolveServer(job.server.host), port: job.server.port ?? HERALD_PORT };
+    const client = { address: job.client.address ?? "0.0.0.0", port: job.client.port };
+    const herald = job.path === undefined ? new Uint8Array() : new TextEncoder().encode(`${job.path}\0`);
+    const payloads = { herald, header: dump.header.bytes, key: dump.key };
+    const sender = makeSender(job, dump, herald.byteLength, payloadSize(job, server.address));
+    const transmitter = new Transmitter({
+      sender,
+      socket: openSocket(client.address, client.port),
+      server,
+      dump: dump.open,
+      payloads,
+      rate: makeRateLimit(job, sender.payloadSize),
+    });
+    onStart({ dataSize: dump.open.dataSize, sender, warnings: dump.header.warnings });
+    const startedAt = performance.now();
+    const failure = await transmitter.run(signal).then(() => undefined, (error: unknown) => error);
+    if (failure !== undefined && !(failure instanceof SendError)) throw failure;
+    const error = failure?.message ??
+      (typeof sender.state === "string" ? null : describeNoAnswer(sender.state, {
+        host: job.server.host,
+        heralded: server,
+        answeredPort: transmitter.serverPort,
+        clientPort: client.port,
+        datagramSize: sender.payloadSize + HEADER_SIZE + IP_UDP_HEADER_SIZE,
+        dataSize: dump.open.dataSize,
+      }));
+    return summarize(job, dump, sender, {
+      error,
+      server: `${server.address}:${server.port}`,
+      client: `${client.address}:${client.port}`,
+      answeredBy: transmitter.serverPort === undefined ? null : `${server.address}:${transmitter.serverPort}`,
+      durationMs: performance.now() - startedAt,
+    });
+  } finally {
+    dump.open.file.close();
+  }
+}
+
+/** The largest MTU of an Ethernet: loopback's is larger. */
+const JUMBO_MTU = 9216;
+
+/**
+ * Bytes of payload of a full message. Unless `--mtu` says so it is at most 4,096, since netdumpd takes no more. A
+ * kernel has no such cap, but it never dumps over loopback either: there it is taken to have an Ethernet.
+ */
+function payloadSize(job: SendJob, serverAddress: string): number {
+  const fit = (mtu: number) => Math.min(mtu - IP_UDP_HEADER_SIZE - HEADER_SIZE, MAX_PAYLOAD_SIZE);
+  const found = interfaceMtu(serverAddress, job.client.address) ?? ETHERNET_MTU;
+  if (job.kernel !== undefined) {
+    return kernelPayloadSize(job.kernel, fit(job.mtu ?? (found > JUMBO_MTU ? ETHERNET_MTU : found)));
+  }
+  return job.mtu === undefined ? Math.min(fit(found), FREEBSD12_MAX_PAYLOAD_SIZE) : fit(job.mtu);
+}
+
+function makeSender(job: SendJob, dump: LoadedDump, pathSize: number, payloadSize: number): Sender {
+  const shape: DumpShape = {
+    pathSize,
+    dataSize: dump.open.dataSize,
+    headerSize: dump.header.bytes.byteLength,
+    keySize: dump.key.byteLength,
+  };
+  if (job.kernel === undefined) {
+    const window = job.window === undefined ? new AdaptiveWindow(payloadSize) : new FixedWindow(job.window);
+    const { retries, timeoutMs } = job;
+    return new WindowSender({ plan: windowPlan(shape), payloadSize, window, retries, timeoutMs });
+  }
+  const { compression } = dump.header.header;
+  const writes = kernelWrites({
+    dataSize: dump.open.dataSize,
+    encrypted: dump.key.byteLength > 0,
+    compressed: compression !== null && compression !== "none",
+    beginning: dump.beginning,
+  });
+  return new KernelSender({
+    plan: kernelPlan(job.kernel, shape, writes),
+    payloadSize,
+    retries: job.retries,
+    polls: Math.max(1, Math.round(job.timeoutMs / POLL_INTERVAL_MS)),
+  });
+}
+
+/** A whole batch may leave at once, as a kernel sends it; the rate holds from then on. */
+function makeRateLimit(job: SendJob, payloadSize: number): RateLimit | undefined {
+  if (job.bytesPerSecond === undefined) return undefined;
+  const batch = (messageCount(MAX_BATCH_SIZE, payloadSize) + 1) * (payloadSize + HEADER_SIZE);
+  return new RateLimit(job.bytesPerSecond, batch, performance.now());
+}
+
+type Outcome = Pick<SendResult, "error" | "server" | "client" | "answeredBy" | "durationMs">;
+
+function summarize(job: SendJob, dump: LoadedDump, sender: Sender, outcome: Outcome): SendResult {
+  const window = sender instanceof WindowSender ? sender : undefined;
+  const { counters, acknowledgedBytes } = sender;
+  return {
+    file: job.dump.path,
+    finished: sender.state === "finished",
+    ...outcome,
+    path: job.path ?? null,
+    mode: job.kernel === undefined ? "window" : `freebsd-${job.kernel}`,
+    fileSize: dump.open.info.size,
+    dumpLength: dump.header.header.dumpLength,
+    headerFrom: dump.headerFrom,
+    keySent: dump.key.byteLength > 0,
+    warnings: dump.header.warnings,
+    payloadSize: sender.payloadSize,
+    bytesAcknowledged: acknowledgedBytes,
+    messages: counters.messages,
+    resends: counters.resends,
+    timeouts: counters.timeouts,
+    neverAcknowledged: counters.neverAcknowledged,
+    durationMs: Math.round(outcome.durationMs),
+    bytesPerSecond: Math.round(acknowledgedBytes / Math.max(outcome.durationMs, 1) * 1000),
+    roundTripMs: window?.roundTripMs ?? null,
+    windowSize: window?.windowSize ?? null,
+  };
+}
