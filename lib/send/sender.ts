@@ -70,6 +70,11 @@ export function seqnoOf(number: number): number {
   return (number + FIRST_SEQNO) >>> 0;
 }
 
+/** The first message from `oldest` on that has a seqno. */
+export function numberOf(seqno: number, oldest: number): number {
+  return oldest + ((seqno - seqnoOf(oldest)) >>> 0);
+}
+
 /** Offset within its batch of a batch's message. */
 export function offsetInBatch(sender: Sender, number: number): number {
   return (number - sender.batchStart) * sender.payloadSize;

@@ -8,7 +8,7 @@ import { MessageType } from "../protocol/message.ts";
 import { Flight, MessageState } from "./flight.ts";
 import type { Batch } from "./plan.ts";
 import { RoundTrip } from "./round_trip.ts";
-import { type Counters, type NoAnswer, NOTHING, PlanCursor, type Sender, seqnoOf } from "./sender.ts";
+import { type Counters, type NoAnswer, NOTHING, numberOf, PlanCursor, type Sender } from "./sender.ts";
 import type { Window } from "./window.ts";
 
 /** A server may sync gigabytes before it acknowledges FINISHED; the kernel waits as long (section 3.2). */
@@ -102,7 +102,7 @@ export class WindowSender implements Sender {
 
   acknowledge(seqno: number, nowMs: number): void {
     const flight = this.#flight;
-    const number = flight.oldest + ((seqno - seqnoOf(flight.oldest)) >>> 0);
+    const number = numberOf(seqno, flight.oldest);
     const state = flight.state(number);
     if (state !== MessageState.IN_FLIGHT && state !== MessageState.LOST) {
       this.counters.staleAcks++;
