@@ -59,7 +59,7 @@ complete -c netdump -n '__netdump_command send' -s p -l path -r -f -d 'directory
 complete -c netdump -n '__netdump_command send' -l mtu -r -f -d 'size of a packet'
 complete -c netdump -n '__netdump_command send' -l window -r -f -d 'messages in flight'
 complete -c netdump -n '__netdump_command send' -l retries -r -f -d 'resends of a message before giving up'
-complete -c netdump -n '__netdump_command send' -l timeout -r -f -d 'wait before a resend'
+complete -c netdump -n '__netdump_command send' -l timeout -r -f -d 'longest wait before a resend'
 complete -c netdump -n '__netdump_command send' -l kernel -r -f -a '12 13 14 main' -d 'imitate the send loop of that FreeBSD kernel, batches, polls and ack masks'
 complete -c netdump -n '__netdump_command send' -l header -r -F -d 'kernel dump header to send'
 complete -c netdump -n '__netdump_command send' -l key -r -F -d 'key of an encrypted dump to send'

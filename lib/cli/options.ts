@@ -136,12 +136,12 @@ export const sendOptions = {
   path: { short: "p", value: relativePath, help: "directory to ask the server for, as net.netdump.path" },
   mtu: {
     value: count(128, 65535),
-    defaultInWords: "the interface's MTU, else 1500",
+    defaultInWords: "1500; 4148 to this machine itself",
     help: "size of a packet",
   },
   window: { value: count(1, 65536), defaultInWords: "adaptive, up to 256", help: "messages in flight" },
   retries: { value: count(0, 1000), default: "10", help: "resends of a message before giving up" },
-  timeout: { value: duration(), default: "1s", help: "wait before a resend" },
+  timeout: { value: duration(), default: "1s", help: "longest wait before a resend" },
   kernel: {
     value: choice("12", "13", "14", "main"),
     help: "imitate the send loop of that FreeBSD kernel, batches, polls and ack masks",

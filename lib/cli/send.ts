@@ -45,7 +45,6 @@ function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
   if (options.kernel !== undefined && options.window !== undefined) {
     throw new UsageError("Options --kernel and --window exclude each other: a kernel has no window");
   }
-  if (options.rate === 0) throw new UsageError("Option --rate: expected more than zero bytes per second");
   return {
     dump: {
       path: operands[0] ?? "",

@@ -1,70 +1,21 @@
 /**
- * The MTU of the interface towards a server, where the system tells: on Linux, by its routing table.
+ * The MTU on the way to a server, as far as it can be known. Deno tells an interface's addresses, not its MTU, and
+ * lets nobody read `/sys` and `/proc` who has not all permissions.
  *
  * @module
  */
-import { parseAddress } from "../protocol/ipv4.ts";
+import { FREEBSD12_MAX_PAYLOAD_SIZE, HEADER_SIZE, IP_UDP_HEADER_SIZE } from "../protocol/message.ts";
 
-/** The MTU of Ethernet, taken where none can be found out. */
+/** The MTU of Ethernet. */
 export const ETHERNET_MTU = 1500;
+/** Loopback has room for more, but netdumpd has not: 4,148 is the largest MTU that works with it. */
+export const LOOPBACK_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
 
-/** A line of Linux's `/proc/net/route`. */
-interface Route {
-  readonly name: string;
-  readonly destination: number;
-  readonly mask: number;
-  readonly metric: number;
-}
-
-const ROUTE_UP = 1;
-
-/** Parses `/proc/net/route`; addresses in it are hexadecimal, in the machine's (little-endian) byte order. */
-export function parseRoutes(text: string): Route[] {
-  const address = (hex: string) => {
-    const value = parseInt(hex, 16);
-    return ((value & 0xff) << 24 | (value & 0xff00) << 8 | (value >>> 8) & 0xff00 | value >>> 24) >>> 0;
-  };
-  return text.split("\n").slice(1).flatMap((line) => {
-    const [name, destination, , flags, , , metric, mask] = line.split(/\s+/);
-    if (name === undefined || destination === undefined || mask === undefined) return [];
-    if ((parseInt(flags ?? "0", 16) & ROUTE_UP) === 0) return [];
-    return [{ name, destination: address(destination), mask: address(mask), metric: Number(metric) }];
-  });
-}
-
-/** Finds the interface by which packets to an address leave; `undefined` if there is no route. */
-export function interfaceTowards(routes: readonly Route[], server: string): string | undefined {
-  const address = parseAddress(server) ?? 0;
-  const matching = routes.filter(({ destination, mask }) => (address & mask) >>> 0 === destination);
-  matching.sort((a, b) => b.mask - a.mask || a.metric - b.metric);
-  return matching[0]?.name;
-}
-
-/**
- * Finds out the MTU of the interface towards a server.
- *
- * @param client the local address to send from, if one is set
- * @returns bytes, or `undefined` where the system does not tell
- */
-export function interfaceMtu(server: string, client: string | undefined): number | undefined {
-  try {
-    const name = loopback(server) ?? interfaceOf(client) ?? interfaceOf(server) ??
-      interfaceTowards(parseRoutes(Deno.readTextFileSync("/proc/net/route")), server);
-    if (name === undefined) return undefined;
-    const mtu = Number(Deno.readTextFileSync(`/sys/class/net/${name}/mtu`));
-    return Number.isInteger(mtu) && mtu > 0 ? mtu : undefined;
-  } catch {
-    // Not Linux, or not permitted.
-    return undefined;
-  }
-}
-
-/** The interface that has an address. */
-function interfaceOf(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  return Deno.networkInterfaces().find((candidate) => candidate.address === address)?.name;
-}
-
-function loopback(server: string): string | undefined {
-  return server.startsWith("127.") ? interfaceOf("127.0.0.1") : undefined;
+/** The MTU to take for the way to a server: loopback's if its address is one of this machine, else Ethernet's. */
+export function mtuTowards(
+  server: string,
+  interfaces: readonly { readonly address: string }[] = Deno.networkInterfaces(),
+): number {
+  const local = server.startsWith("127.") || interfaces.some(({ address }) => address === server);
+  return local ? LOOPBACK_MTU : ETHERNET_MTU;
 }

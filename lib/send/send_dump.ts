@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  FREEBSD12_MAX_PAYLOAD_SIZE,
   HEADER_SIZE,
   HERALD_PORT,
   IP_UDP_HEADER_SIZE,
@@ -14,7 +13,7 @@ import {
 import { type DumpChoice, loadDump, type LoadedDump } from "./dump_files.ts";
 import { openSocket, resolveServer } from "./endpoints.ts";
 import { SendError } from "./failure.ts";
-import { ETHERNET_MTU, interfaceMtu } from "./interface_mtu.ts";
+import { ETHERNET_MTU, mtuTowards } from "./interface_mtu.ts";
 import { KernelSender, POLL_INTERVAL_MS } from "./kernel_sender.ts";
 import { kernelWrites } from "./kernel_writes.ts";
 import { describeNoAnswer } from "./no_answer.ts";
@@ -140,20 +139,11 @@ export async function sendDump(
   }
 }
 
-/** The largest MTU of an Ethernet: loopback's is larger. */
-const JUMBO_MTU = 9216;
-
-/**
- * Bytes of payload of a full message. Unless `--mtu` says so it is at most 4,096, since netdumpd takes no more. A
- * kernel has no such cap, but it never dumps over loopback either: there it is taken to have an Ethernet.
- */
+/** Bytes of payload of a full message. A kernel never dumps over loopback: an imitated one is given an Ethernet. */
 function payloadSize(job: SendJob, serverAddress: string): number {
-  const fit = (mtu: number) => Math.min(mtu - IP_UDP_HEADER_SIZE - HEADER_SIZE, MAX_PAYLOAD_SIZE);
-  const found = interfaceMtu(serverAddress, job.client.address) ?? ETHERNET_MTU;
-  if (job.kernel !== undefined) {
-    return kernelPayloadSize(job.kernel, fit(job.mtu ?? (found > JUMBO_MTU ? ETHERNET_MTU : found)));
-  }
-  return job.mtu === undefined ? Math.min(fit(found), FREEBSD12_MAX_PAYLOAD_SIZE) : fit(job.mtu);
+  const mtu = job.mtu ?? (job.kernel === undefined ? mtuTowards(serverAddress) : ETHERNET_MTU);
+  const payloadSize = Math.min(mtu - IP_UDP_HEADER_SIZE - HEADER_SIZE, MAX_PAYLOAD_SIZE);
+  return job.kernel === undefined ? payloadSize : kernelPayloadSize(job.kernel, payloadSize);
 }
 
 function makeSender(job: SendJob, dump: LoadedDump, pathSize: number, payloadSize: number): Sender {

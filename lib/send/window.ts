@@ -31,8 +31,8 @@ export class FixedWindow implements Window {
 
 /** Most messages in flight of an adaptive window: their acks still fit a socket's usual receive buffer. */
 const MOST = 256;
-/** Bytes that may always be in flight, within 2 and 8 messages: on a lossy path, waiting does not make it better. */
-const LEAST_BYTES = 16384;
+/** Bytes that may always be in flight, within 2 and 16 messages: on a lossy path, waiting does not make it better. */
+const LEAST_BYTES = 32768;
 
 /**
  * Growth in a round trip, in messages. With a shrinking by half of what was lost, a receive buffer that is full loses one
@@ -57,7 +57,7 @@ export class AdaptiveWindow implements Window {
 
   constructor(payloadSize: number) {
     const first = Math.min(MOST, Math.ceil(MAX_BATCH_SIZE / payloadSize) + 1);
-    this.#least = Math.max(2, Math.min(8, Math.floor(LEAST_BYTES / payloadSize)));
+    this.#least = Math.max(2, Math.min(16, Math.floor(LEAST_BYTES / payloadSize)));
     this.#exact = first;
     this.#beforeLoss = first;
   }
