@@ -63,7 +63,7 @@ const EXPECTED = {
     kernelBase: 0xffff000000000000n,
     directMapPhysical: 0x40000000n,
     directMapBase: 0xffffa00000000000n,
-    directMapEnd: 0xffff000000000000n,
+    directMapEnd: 0xffffff0000000000n,
   },
   riscv: {
     kernelBase: 0xffffffc000000000n,
