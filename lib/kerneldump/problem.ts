@@ -34,7 +34,7 @@ export const PROBLEMS = {
   },
   "header-cleared": {
     meaning:
-      "savecore has saved this dump and cleared its header; new swapping may have overwritten the data",
+      "The dump was saved and its header cleared by savecore; new swapping may have overwritten the data",
     complete: null,
   },
   "header-copies-differ": {
