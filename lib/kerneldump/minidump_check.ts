@@ -6,6 +6,7 @@
  */
 
 import { type Minidump, type MinidumpLayout, minidumpLayout } from "./minidump.ts";
+import { checkFileSize, type DumpFile } from "./file_size.ts";
 import type { PageMap } from "./page_map.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -15,24 +16,13 @@ export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
 /** Page directory entries for 2 TiB of kernel address space; no amd64 kernel has more. */
 const AMD64_PAGE_TABLE_LIMIT = 0x800000;
 
-/** savecore leaves out zeros in blocks of this size. */
-const SPARSE_BLOCK_SIZE = 4096;
-
-/** What is known about the file that holds a minidump. */
-export interface MinidumpFile {
-  /** Bytes of the plain dump, or `null` if that is not known without reading all of it. */
-  readonly size: number | null;
-  /** Whether zeros at the end may have been left out, as savecore does; a dump received from the network has all. */
-  readonly maybeSparse: boolean;
-}
-
 /** The size that the sections of a minidump add up to. */
 export function minidumpSize(pageMap: PageMap): number {
   return pageMap.pages.offset + pageMap.pages.size;
 }
 
 /** Lists everything that is wrong with a minidump as a whole, the page map's own problems included. */
-export function checkMinidump(minidump: Minidump, pageMap: PageMap, file: MinidumpFile): Problem[] {
+export function checkMinidump(minidump: Minidump, pageMap: PageMap, file: DumpFile): Problem[] {
   return [
     ...checkMessageBufferSize(minidump, file),
     ...pageMap.problems,
@@ -44,7 +34,7 @@ export function checkMinidump(minidump: Minidump, pageMap: PageMap, file: Minidu
 
 function checkMessageBufferSize(
   { messageBufferSize, pageSize }: Minidump,
-  { size }: MinidumpFile,
+  { size }: DumpFile,
 ): Problem[] {
   if (messageBufferSize === 0) return [problem("message-buffer-size", "The message buffer's size is zero")];
   if (messageBufferSize > MESSAGE_BUFFER_LIMIT || (size !== null && messageBufferSize > size - pageSize)) {
@@ -91,34 +81,21 @@ function checkDirectMap({ architecture, directMapBase, directMapEnd }: Minidump)
   return [problem("direct-map-range", `The direct map of physical memory is damaged: ${range}`)];
 }
 
-function checkSize(minidump: Minidump, pageMap: PageMap, file: MinidumpFile): Problem[] {
-  const { size } = file;
-  const expected = minidumpSize(pageMap);
-  if (size === null || size === expected) return [];
-  const sum = `the ${expected} of the dump's sections`;
-  if (size > expected) {
-    return [problem("size-mismatch", `The file has ${size} bytes, ${size - expected} more than ${sum}`)];
-  }
+function checkSize(minidump: Minidump, pageMap: PageMap, file: DumpFile): Problem[] {
   const layout = minidumpLayout(minidump);
-  const missing = expected - size;
-  const zeros = file.maybeSparse && missing % SPARSE_BLOCK_SIZE === 0 && size >= layout.pageTables.offset;
-  if (zeros) {
-    return [problem(
-      "missing-tail",
-      `The file has ${size} bytes, ${missing} fewer than ${sum}: ` +
-        `either savecore left out zeros at the end, or the copy was cut`,
-    )];
-  }
-  return [problem(
-    "size-mismatch",
-    `The file has ${size} bytes, ${missing} fewer than ${sum}: it ends in the ${sectionAt(layout, size)}`,
-  )];
+  return checkFileSize(file, {
+    size: minidumpSize(pageMap),
+    parts: "sections",
+    // What comes before always has contents, so only from here on can a missing tail be zeros.
+    zerosFrom: layout.pageTables.offset,
+    partAt: (offset) => sectionAt(layout, offset),
+  });
 }
 
 function sectionAt(layout: MinidumpLayout, offset: number): string {
-  if (offset >= layout.pagesOffset) return "pages";
-  if (offset >= layout.pageTables.offset) return "page tables";
-  if (offset >= layout.bitmap.offset) return "page bitmap";
-  if (layout.dumpAvail !== null && offset >= layout.dumpAvail.offset) return "physical memory ranges";
-  return offset >= layout.messageBuffer.offset ? "message buffer" : "header";
+  if (offset >= layout.pagesOffset) return "the pages";
+  if (offset >= layout.pageTables.offset) return "the page tables";
+  if (offset >= layout.bitmap.offset) return "the page bitmap";
+  if (layout.dumpAvail !== null && offset >= layout.dumpAvail.offset) return "the physical memory ranges";
+  return offset >= layout.messageBuffer.offset ? "the message buffer" : "the header";
 }
