@@ -5,13 +5,11 @@
  * @module
  */
 
+import { MESSAGE_BUFFER_LIMIT } from "./message_buffer.ts";
 import { type Minidump, type MinidumpLayout, minidumpLayout } from "./minidump.ts";
 import { checkFileSize, type DumpFile } from "./file_size.ts";
 import type { PageMap } from "./page_map.ts";
 import { type Problem, problem } from "./problem.ts";
-
-/** No kernel has a message buffer larger than this; it bounds what is read of it. */
-export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
 
 /** Page directory entries for 2 TiB of kernel address space; no amd64 kernel has more. */
 const AMD64_PAGE_TABLE_LIMIT = 0x800000;

@@ -29,6 +29,35 @@ export function readAtWithin(readAt: ReadAt, extent: Extent): ReadAt {
   };
 }
 
+/** The largest single read that {@linkcode readSpan} asks for. */
+const PIECE_SIZE = 1024 * 1024;
+
+/**
+ * Reads a span piece by piece, so that a file which ends before it costs only the memory of what is there.
+ *
+ * @param length bounded by the caller
+ */
+export async function readSpan(readAt: ReadAt, offset: number, length: number): Promise<Uint8Array> {
+  if (length <= PIECE_SIZE) return await readAt(offset, length);
+  const pieces: Uint8Array[] = [];
+  let found = 0;
+  while (found < length) {
+    const asked = Math.min(PIECE_SIZE, length - found);
+    const piece = await readAt(offset + found, asked);
+    // A reader may hand out the same buffer again.
+    pieces.push(piece.slice());
+    found += piece.byteLength;
+    if (piece.byteLength < asked) break;
+  }
+  const span = new Uint8Array(found);
+  let at = 0;
+  for (const piece of pieces) {
+    span.set(piece, at);
+    at += piece.byteLength;
+  }
+  return span;
+}
+
 /** Rounds up to a multiple of `unit`. */
 export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
