@@ -44,7 +44,7 @@ export function findTrailingHeader(
   end: Uint8Array,
 ): { sectorSize: number; header: KernelDumpHeader } | undefined {
   const found = SECTOR_SIZES.flatMap((sectorSize) => {
-    const header = tryDecode(end.subarray(end.byteLength - sectorSize));
+    const header = tryDecodeHeader(end.subarray(end.byteLength - sectorSize));
     return sectorSize > end.byteLength || header === undefined ? [] : [{ sectorSize, header }];
   });
   return found.find(({ sectorSize, header }) => header.blockSize === sectorSize) ?? found[0];
@@ -58,7 +58,7 @@ export function findTrailingHeader(
  */
 export async function readDeviceImage(readAt: ReadAt, size: number): Promise<DeviceImage | undefined> {
   const endSize = Math.min(size, SECTOR_SIZES[1]);
-  const end = (await readAt(size - endSize, endSize)).slice();
+  const end = await readAt(size - endSize, endSize);
   const found = findTrailingHeader(end);
   if (found === undefined) return undefined;
   const { sectorSize, header } = found;
@@ -68,7 +68,7 @@ export async function readDeviceImage(readAt: ReadAt, size: number): Promise<Dev
   const start = last - extent;
   const first = start - keySize - sectorSize;
   const trailing = end.subarray(end.byteLength - sectorSize).subarray(0, KERNEL_DUMP_HEADER_SIZE);
-  const leading = first < 0 ? new Uint8Array(0) : (await readAt(first, KERNEL_DUMP_HEADER_SIZE)).slice();
+  const leading = first < 0 ? new Uint8Array(0) : await readAt(first, KERNEL_DUMP_HEADER_SIZE);
   const copies = compareCopies(header, trailing, leading);
   const fits = first >= 0 && header.dumpLength <= extent;
   const backwards = fits && await isBackwards(readAt, copies.header, last);
@@ -120,7 +120,7 @@ export interface LiveDump {
 export async function readLiveDump(readAt: ReadAt, size: number): Promise<LiveDump | undefined> {
   const last = size - KERNEL_DUMP_HEADER_SIZE;
   if (last < 0) return undefined;
-  const header = tryDecode(await readAt(last, KERNEL_DUMP_HEADER_SIZE));
+  const header = tryDecodeHeader(await readAt(last, KERNEL_DUMP_HEADER_SIZE));
   if (header === undefined) return undefined;
   const fits = header.dumpLength <= last;
   return {
@@ -140,7 +140,7 @@ interface Copies {
 }
 
 function compareCopies(header: KernelDumpHeader, trailing: Uint8Array, leading: Uint8Array): Copies {
-  const before = tryDecode(leading);
+  const before = tryDecodeHeader(leading);
   const cleared = header.magic === Magic.CLEARED;
   const problems: Problem[] = [];
   if (cleared) {
@@ -188,7 +188,8 @@ function outsideMessage(header: KernelDumpHeader, extent: number, size: number):
   return `The dump of ${header.dumpLength} bytes in an extent of ${extent} does not fit in the ${size} bytes there are`;
 }
 
-function tryDecode(bytes: Uint8Array): KernelDumpHeader | undefined {
+/** Decodes a kernel dump header where there may be none. */
+export function tryDecodeHeader(bytes: Uint8Array): KernelDumpHeader | undefined {
   if (bytes.byteLength < KERNEL_DUMP_HEADER_SIZE || !hasKernelDumpMagic(bytes)) return undefined;
   try {
     return decodeKernelDumpHeader(bytes);

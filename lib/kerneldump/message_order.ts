@@ -14,10 +14,10 @@ export interface Guess {
 
 /**
  * The last things that a panicking kernel prints. Of the progress marks behind "MB:" at most a few are in the buffer,
- * and no line feed follows them, so that the oldest text stands on the same line.
+ * and no line feed follows them, so that the oldest text stands on the same line. Kernels up to 8 count megabytes down.
  */
 const PANIC_END =
-  /(?:Uptime: (?:\d{1,9}[dhm]){0,3}\d{1,9}s\n|Dumping \d{1,12} out of \d{1,12} MB:(?:\.\.\d{1,3}%)*)/g;
+  /(?:Uptime: (?:\d{1,9}[dhm]){0,3}\d{1,9}s\n|Dumping \d{1,12} out of \d{1,12} MB:(?:\.\.\d{1,3}%)*|Dumping \d{1,12} MB:(?: \d{1,12})*)/g;
 
 /** A new boot soon after such an end means that it belongs to an earlier panic. */
 const BOOT = /---<<BOOT>>---|Copyright \(c\) 1992-/;

@@ -61,7 +61,8 @@ const CPU = /^cpuid = (\d+)$/;
 const TIME = /^time = \d+$/;
 const UPTIME = /^Uptime: ((?:\d{1,9}[dhm]){0,3}\d{1,9}s)$/;
 const BACKTRACE = /^KDB: stack backtrace:$/;
-const FRAME = /^#\d+ |^--- |\(.*\) at |\+0x[0-9a-f]+/;
+/** Of the tracers of all architectures; arm's write the registers of a frame on lines of their own, indented. */
+const FRAME = /^#\d+ |^--- |\(.*\) at |\+0x[0-9a-f]+|^\s+\S/;
 const FATAL = /^Fatal /;
 const END = /^(?:Uptime: |Dumping \d)/;
 

@@ -45,6 +45,11 @@ export const PROBLEMS = {
     meaning: "There is no kernel dump header before the dump on the device: it was overwritten in part",
     complete: false,
   },
+  "header-trailing-missing": {
+    meaning:
+      "There is no kernel dump header behind the dump on the device: it was interrupted, or the image was cut",
+    complete: false,
+  },
   "header-block-size": {
     meaning: "The header's block size is not the sector size it was found with",
     complete: null,

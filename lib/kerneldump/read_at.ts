@@ -6,7 +6,7 @@
 
 /**
  * Reads `length` bytes at `offset`; fewer only where the data ends, none beyond it. Callers bound `length`
- * themselves: it never comes from a dump unchecked.
+ * themselves: it never comes from a dump unchecked. The bytes are theirs to keep: no later read changes them.
  */
 export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
 
@@ -44,8 +44,7 @@ export async function readSpan(readAt: ReadAt, offset: number, length: number): 
   while (found < length) {
     const asked = Math.min(PIECE_SIZE, length - found);
     const piece = await readAt(offset + found, asked);
-    // A reader may hand out the same buffer again.
-    pieces.push(piece.slice());
+    pieces.push(piece);
     found += piece.byteLength;
     if (piece.byteLength < asked) break;
   }

@@ -7,6 +7,7 @@ import {
   readDeviceImage,
   readLiveDump,
 } from "../../lib/kerneldump/device_image.ts";
+import { searchDeviceImage } from "../../lib/kerneldump/device_search.ts";
 import { encodeKernelDumpHeader, type KernelDumpHeaderFields } from "../../lib/kerneldump/header.ts";
 import { readAtOf } from "../../lib/kerneldump/read_at.ts";
 import { readTextdump } from "../../lib/kerneldump/textdump.ts";
@@ -165,6 +166,39 @@ Deno.test("readLiveDump() finds the header behind a live dump and its padding", 
   const short = (await readLiveDump(readAtOf(cut), cut.byteLength))!;
   assertEquals(short.data.size, 39960);
   assertEquals(short.problems.map((p) => p.code), ["extent-outside-device"]);
+});
+
+Deno.test("searchDeviceImage() finds an interrupted dump by the header before it", async () => {
+  const search = (image: Uint8Array, limit = 1 << 30) =>
+    searchDeviceImage(readAtOf(image), image.byteLength, limit);
+  for (const sectorSize of [512, 4096]) {
+    const key = new Uint8Array(sectorSize).fill(7);
+    const fields = { dumpKeySize: key.byteLength, blockSize: sectorSize };
+    // The kernel's own copy of its header is part of the memory that is dumped.
+    const data = concatenate([DUMP.subarray(0, 0x9000), header(fields), DUMP.subarray(0x9000 + 512)]);
+    const image = buildDeviceImage({ header: header(fields), data, key, sectorSize, mediaSize: 3 << 20 });
+    image.fill(0, image.byteLength - sectorSize);
+    assertEquals(await read(image), undefined);
+    const device = (await search(image))!;
+    assertEquals([codes(device), device.status], [["header-trailing-missing"], "bad"]);
+    assertEquals(await dataOf(image, device), data);
+    assertEquals(image.subarray(device.key!.offset, device.key!.offset + device.key!.size), key);
+    const cut = image.subarray(0, image.byteLength - 0x3000);
+    assertEquals((await search(cut))!.data!.size, DUMP.byteLength + sectorSize - 0x3000);
+    assertEquals(await search(image, 1 << 20), undefined);
+  }
+  assertEquals(await search(new Uint8Array(70000)), undefined);
+});
+
+Deno.test("searchDeviceImage() reads an interrupted textdump only if all of its blocks are there", async () => {
+  const tar = buildTextdump();
+  const fields = { magic: "FreeBSD Text Dump", dumpLength: tar.byteLength };
+  const image = buildDeviceImage({ header: header(fields), data: tar, backwards: true });
+  image.fill(0, image.byteLength - 512);
+  const device = (await searchDeviceImage(readAtOf(image), image.byteLength, 1 << 20))!;
+  assertEquals(await dataOf(image, device), tar);
+  const cut = image.subarray(0, image.byteLength - 1024);
+  assertEquals((await searchDeviceImage(readAtOf(cut), cut.byteLength, 1 << 20))!.data, null);
 });
 
 Deno.test("device images with any bytes of their headers changed are read, never worse", async () => {

@@ -95,7 +95,13 @@ Deno.test("without control structure, a buffer that has not wrapped is in order"
 });
 
 Deno.test("without control structure, the last words of the panic tell where the text begins", async () => {
-  for (const end of ["Uptime: 1h2m3s\n", "Uptime: 9s\nDumping 512 out of 8160 MB:..4%..8%"]) {
+  for (
+    const end of [
+      "Uptime: 1h2m3s\n",
+      "Uptime: 9s\nDumping 512 out of 8160 MB:..4%..8%",
+      "Uptime: 2d0h0m9s\nDumping 203 MB: 188 172",
+    ]
+  ) {
     const text = LINES + "panic: x\ncpuid = 1\n" + end;
     const buffer = await messages({ text, control: false });
     assert(text.endsWith(buffer.text), buffer.text.slice(0, 40));

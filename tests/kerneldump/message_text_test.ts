@@ -82,6 +82,16 @@ Deno.test("findPanic() takes the first of two panics, and no program's message f
   assertEquals(findPanic(""), undefined);
 });
 
+Deno.test("findPanic() keeps the registers that arm prints between frames", () => {
+  const frames = [
+    "db_trace_self() at db_trace_self",
+    "\t pc = 0xc05f6d80  lr = 0xc02a9e60",
+    "vpanic() at vpanic+0x1a8",
+  ];
+  const text = `panic: x\ncpuid = 0\nKDB: stack backtrace:\n${frames.join("\n")}\nKDB: enter: panic\n`;
+  assertEquals(findPanic(text)?.backtrace, frames);
+});
+
 Deno.test("findPanic() leaves the panics of earlier boots alone", () => {
   const old = "panic: long ago\ncpuid = 0\nUptime: 1s\n";
   assertEquals(findPanic(old + "---<<BOOT>>---\nall is well\n"), undefined);
