@@ -29,8 +29,10 @@ export async function* searchControls(
   machine: Machine,
   limit: number,
 ): AsyncGenerator<FoundControl> {
+  if (limit <= 0) return;
+  const dataEnd = await findDataEnd(readAt, Math.max(0, ...extents.map(({ offset, size }) => offset + size)));
   let searched = 0;
-  for (const window of windowsFromBothEnds(extents)) {
+  for (const window of windowsFromBothEnds(merge(extents, dataEnd))) {
     if (searched >= limit) return;
     searched += window.size;
     // A structure may begin in this window and end in the next.
@@ -41,6 +43,32 @@ export async function* searchControls(
       if (control !== undefined) yield { offset: window.offset + at, control };
     }
   }
+}
+
+/** Where the data ends, at most `end`: a header that lies must not make the search go on for years beyond it. */
+async function findDataEnd(readAt: ReadAt, end: number): Promise<number> {
+  let [present, absent] = [0, end + 1];
+  while (absent - present > 1) {
+    // The first probe is the end itself, which is where the data of an honest dump ends.
+    const probe = absent > end ? end : present + Math.floor((absent - present) / 2);
+    const isThere = (await readAt(probe - 1, 1)).byteLength === 1;
+    [present, absent] = isThere ? [probe, absent] : [present, probe];
+  }
+  return present;
+}
+
+/** Each byte once and none behind the data's end: extents of a header that lies overlap. */
+function merge(extents: readonly Extent[], dataEnd: number): Extent[] {
+  const merged: { offset: number; size: number }[] = [];
+  for (const { offset, size } of extents.toSorted((a, b) => a.offset - b.offset)) {
+    const last = merged.at(-1);
+    const from = Math.max(offset, last === undefined ? 0 : last.offset + last.size);
+    const to = Math.min(offset + size, dataEnd);
+    if (from >= to) continue;
+    if (last !== undefined && from === last.offset + last.size) last.size += to - from;
+    else merged.push({ offset: from, size: to - from });
+  }
+  return merged;
 }
 
 /** Where structures might begin: naturally aligned, with the magic behind the pointer. */

@@ -29,7 +29,7 @@ import {
 
 const READS_LIMIT = 3000;
 const READ_SIZE_LIMIT = 2 * 1024 * 1024;
-const SEARCH_LIMIT = 8 * 1024 * 1024;
+const SEARCH_LIMIT = Infinity;
 
 /** Reads bytes in memory, and fails the test when a read is absurd or there are too many. */
 function guarded(bytes: Uint8Array): ReadAt {

@@ -287,6 +287,36 @@ Deno.test("thousands of planted control structures do not make a full dump slow"
   assert(performance.now() - started < 5000, `took ${performance.now() - started} ms`);
 });
 
+Deno.test("segments that lie about their size or overlap do not prolong the search", async () => {
+  const contents = new Uint8Array(0x200000);
+  const reads = async (dump: Uint8Array) => {
+    let count = 0;
+    const core = await readElfCore(readAtOf(dump));
+    const readAt: ReadAt = (offset, length) => {
+      count++;
+      return readAtOf(dump)(offset, length);
+    };
+    assertEquals(await readElfMessages(readAt, core, Infinity), undefined);
+    return count;
+  };
+  const huge = buildElfCore({ segments: [{ address: 0n, contents }] });
+  new DataView(huge.buffer).setBigUint64(64 + 32, 1n << 51n, true);
+  assert(await reads(huge) < 80, "a segment of 2 PiB");
+  const many = buildElfCore({
+    segments: [
+      { address: 0n, contents },
+      ...Array.from({ length: 1000 }, () => ({ address: 0n, contents: new Uint8Array(0) })),
+    ],
+  });
+  const view = new DataView(many.buffer);
+  const first = Number(view.getBigUint64(64 + 8, true));
+  for (let i = 1; i <= 1000; i++) {
+    view.setBigUint64(64 + 56 * i + 8, BigInt(first), true);
+    view.setBigUint64(64 + 56 * i + 32, 0x200000n, true);
+  }
+  assert(await reads(many) < 80, "the same segment a thousand times");
+});
+
 Deno.test("messages survive any ring and control structure", async () => {
   const part = fc.constantFrom(
     "Uptime: 3s\n",
