@@ -5,7 +5,13 @@
  * @module
  */
 
-import { readAtOfDeviceData, readDeviceImage, readLiveDump } from "../kerneldump/device_image.ts";
+import {
+  type DeviceImage,
+  readAtOfDeviceData,
+  readDeviceImage,
+  readLiveDump,
+} from "../kerneldump/device_image.ts";
+import { searchDeviceImage } from "../kerneldump/device_search.ts";
 import {
   decodeKernelDumpHeader,
   KERNEL_DUMP_HEADER_SIZE,
@@ -18,7 +24,7 @@ import { type Source, WindowSource } from "./source.ts";
 
 /** A file opened up to its dump. */
 export interface Container {
-  /** What the file itself is. */
+  /** What the file is, or what lies on it if it is a device. */
   readonly identity: Identity;
   /** The bytes of the dump: encrypted and compressed as they are. */
   readonly source: Source;
@@ -47,7 +53,9 @@ export async function openContainer(file: Source, name: string): Promise<Contain
   const whole: Container = { identity, source: file, plainFile: true, header: null, key: null, problems: [] };
   switch (identity.kind) {
     case "device-image":
-      return await openDevice(file, whole);
+      return await openDevice(file, whole, name);
+    case "unknown":
+      return identity.hint === null ? await openInterruptedDevice(file, whole, name) : whole;
     case "minidump":
     case "compressed":
       return identity.trailingHeader ? await openLiveDump(file, whole) : whole;
@@ -63,16 +71,38 @@ export async function openContainer(file: Source, name: string): Promise<Contain
   }
 }
 
-async function openDevice(file: Source, whole: Container): Promise<Container> {
-  const readAt = file.read.bind(file);
-  const image = await readDeviceImage(readAt, file.size ?? 0);
-  if (image === undefined) return whole;
+/** A device without a header in its last sector is searched this far for the one before an interrupted dump. */
+const SEARCH_LIMIT = 256 * 2 ** 20;
+
+async function openDevice(file: Source, whole: Container, name: string): Promise<Container> {
+  const image = await readDeviceImage(file.read.bind(file), file.size ?? 0);
+  return image === undefined ? whole : await openImage(file, whole, image, name);
+}
+
+async function openInterruptedDevice(file: Source, whole: Container, name: string): Promise<Container> {
+  if (!file.randomAccess || file.size === null) return whole;
+  const image = await searchDeviceImage(file.read.bind(file), file.size, SEARCH_LIMIT);
+  return image === undefined ? whole : await openImage(file, whole, image, name);
+}
+
+async function openImage(
+  file: Source,
+  whole: Container,
+  image: DeviceImage,
+  name: string,
+): Promise<Container> {
   const { data, key, header, problems } = image;
-  const length = data?.size ?? 0;
-  const read = readAtOfDeviceData(readAt, data ?? { offset: 0, size: 0 }, image.backwards);
+  const extent = data ?? { offset: 0, size: 0 };
+  const source: Source = {
+    size: extent.size,
+    randomAccess: true,
+    read: readAtOfDeviceData(file.read.bind(file), extent, image.backwards),
+    close: () => {},
+  };
   return {
     ...whole,
-    source: { size: length, randomAccess: true, read, close: () => {} },
+    identity: await identifySource(source, name),
+    source,
     plainFile: false,
     header,
     key: key === null ? null : await file.read(key.offset, Math.min(key.size, 4 * MAX_ENCRYPTED_KEY_SIZE)),

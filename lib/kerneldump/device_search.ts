@@ -12,6 +12,8 @@ import type { ReadAt } from "./read_at.ts";
 
 const WINDOW_SIZE = 1024 * 1024;
 const SECTOR_SIZE = SECTOR_SIZES[0];
+/** Of the magics that a leading header can have: looked at first, since nearly all sectors have another. */
+const FIRST_BYTE = Magic.DUMP.charCodeAt(0);
 
 /**
  * Searches from the front for a leading header. The first counts: what looks like one behind it may be the kernel's
@@ -29,7 +31,7 @@ export async function searchDeviceImage(
     const window = await readAt(offset, WINDOW_SIZE);
     for (let at = 0; at + KERNEL_DUMP_HEADER_SIZE <= window.byteLength; at += SECTOR_SIZE) {
       const sector = window.subarray(at, at + KERNEL_DUMP_HEADER_SIZE);
-      if (!hasKernelDumpMagic(sector)) continue;
+      if (sector[0] !== FIRST_BYTE || !hasKernelDumpMagic(sector)) continue;
       const header = tryDecodeHeader(sector);
       if (header !== undefined && isLeading(header)) return layOut(header, offset + at, size);
     }
