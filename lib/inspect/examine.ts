@@ -28,12 +28,15 @@ import { judgeStream, type OnProgress, readAll, readStream, type StreamResult } 
 import { FileSource, type Source } from "./source.ts";
 import { summarize } from "./summary.ts";
 
+/**
+ * How much work to put into a file: a glance for one among many, a look that takes less than a second, the messages
+ * wherever they are, or reading all of it.
+ */
+export type Thoroughness = "glance" | "look" | "messages" | "verify";
+
 /** How to examine a file. */
 export interface ExamineOptions {
-  /** Read all of it. */
-  readonly verify: boolean;
-  /** The messages are what is wanted: search for them as far as it takes. */
-  readonly allMessages: boolean;
+  readonly thoroughness: Thoroughness;
   readonly privateKey: PrivateKey | null;
   readonly onProgress?: OnProgress;
 }
@@ -47,10 +50,20 @@ export interface Examination {
   close(): void;
 }
 
-/** Decompressed without being asked, to see whether a small dump is whole. */
-const EAGER_BYTES = 16 * 2 ** 20;
-/** Searched without being asked, for a message buffer that is not where it should be. */
-const EAGER_SEARCH_BYTES = 32 * 2 ** 20;
+/** How much is decompressed to see whether a dump is whole: a small one is read to its end unasked. */
+const DECOMPRESS_BYTES: Readonly<Record<Thoroughness, number>> = {
+  glance: 2 ** 20,
+  look: 16 * 2 ** 20,
+  messages: 2 ** 20,
+  verify: Infinity,
+};
+/** How much is searched for a message buffer that is not where it should be. */
+const SEARCH_BYTES: Readonly<Record<Thoroughness, number>> = {
+  glance: 2 ** 22,
+  look: 2 ** 25,
+  messages: Infinity,
+  verify: 2 ** 25,
+};
 /** What a compressed dump is read for at most, short of all of it: its bitmap may be that far. */
 const STREAM_LIMIT = 256 * 2 ** 20;
 
@@ -122,7 +135,7 @@ async function examineDump(task: Task): Promise<Examined> {
     ...judgeUnread(header, opened, streams),
     ...(companions.info === null ? [] : judgeInfo(companions.info.info)),
     ...judgeName(task),
-    ...(options.verify && opened.compressed.length === 0
+    ...(options.thoroughness === "verify" && opened.compressed.length === 0
       ? await readAll(container.source, options.onProgress)
       : []),
     ...judgeIdentity(opened),
@@ -141,10 +154,10 @@ function chooseHeader({ name, companions, container }: Task): HeaderFacts | null
 
 /** Reads compressed layers through: all of them if asked to, else as far as is quickly done. */
 async function readLayers(opened: OpenedLayers, options: ExamineOptions): Promise<(StreamResult | null)[]> {
-  const limit = options.verify ? Infinity : EAGER_BYTES;
+  const { thoroughness, onProgress } = options;
   const results: (StreamResult | null)[] = [];
   for (const layer of opened.compressed) {
-    results.push(await readStream(layer, limit, options.verify ? options.onProgress : undefined));
+    results.push(await readStream(layer, DECOMPRESS_BYTES[thoroughness], onProgress));
   }
   return results;
 }
@@ -162,9 +175,9 @@ async function readContents(task: Task, opened: OpenedLayers, size: number | nul
   const { container, companions, options } = task;
   const fromNetwork = companions.header !== null || (companions.info?.info.client ?? null) !== null;
   const dumpFile = { size, maybeSparse: container.plainFile && opened.layers.length === 0 && !fromNetwork };
-  const search = options.allMessages ? Infinity : EAGER_SEARCH_BYTES;
-  const effort: Effort = { searchLimit: source.randomAccess ? search : 0 };
-  const readAt = source.randomAccess || options.verify || options.allMessages
+  const { thoroughness } = options;
+  const effort: Effort = { searchLimit: source.randomAccess ? SEARCH_BYTES[thoroughness] : 0 };
+  const readAt = source.randomAccess || thoroughness === "verify" || thoroughness === "messages"
     ? source.read.bind(source)
     : limited(source, STREAM_LIMIT);
   switch (opened.identity.kind) {
@@ -326,7 +339,7 @@ function makeFindings(task: Task, found: Found): Findings {
       messages: contents.messages,
     }),
     plainSize: found.plain ?? null,
-    verified: task.options.verify,
+    verified: task.options.thoroughness === "verify",
     complete,
     problems: found.problems,
   };

@@ -8,23 +8,30 @@
 export type Alignment = "left" | "right";
 
 /**
- * Sets rows in columns, two spaces between them; the last column is not padded.
+ * Sets rows in columns, two spaces between them; blanks at the end of a line are left out.
  *
  * @param alignments by column, "left" where none is given
+ * @param paint colours a cell that is already padded
  */
 export function formatTable(
   rows: readonly (readonly string[])[],
   alignments: readonly Alignment[] = [],
+  paint: (padded: string, row: number, column: number) => string = (padded) => padded,
 ): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from(
     { length: columns },
     (_, column) => rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? "")), 0),
   );
-  return rows.map((row) => {
+  return rows.map((row, at) => {
     const cells = row.map((cell, column) => {
       const padding = " ".repeat(widths[column]! - displayWidth(cell));
-      return alignments[column] === "right" ? padding + cell : cell + padding;
+      const last = column === row.length - 1 && alignments[column] !== "right";
+      return paint(
+        alignments[column] === "right" ? padding + cell : last ? cell : cell + padding,
+        at,
+        column,
+      );
     });
     return cells.join("  ").trimEnd();
   });
