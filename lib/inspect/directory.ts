@@ -7,7 +7,7 @@
 import { basename, join } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
 import { parseDumpName } from "./companions.ts";
-import { examine } from "./examine.ts";
+import { examine, type Thoroughness } from "./examine.ts";
 import type { Findings } from "./findings.ts";
 import { reasonOf } from "./reason.ts";
 import { formatIsoTime } from "./report.ts";
@@ -58,7 +58,7 @@ const DUMPS = ["vmcore", "vmcore_encrypted", "livecore", "textdump.tar"];
  *
  * @throws {Error} of the file system if the directory cannot be read
  */
-export async function listDirectory(directory: string): Promise<Entry[]> {
+export async function listDirectory(directory: string, thoroughness: Thoroughness): Promise<Entry[]> {
   const groups = new Map<string, string[]>();
   for (const { name, isFile } of Deno.readDirSync(directory)) {
     const parsed = parseDumpName(name);
@@ -71,7 +71,9 @@ export async function listDirectory(directory: string): Promise<Entry[]> {
     const files = names.toSorted();
     const dumps = files.filter((name) => DUMPS.includes(parseDumpName(name)?.prefix ?? ""));
     const others = files.filter((name) => !dumps.includes(name));
-    for (const dump of dumps) entries.push(await describeDump(directory, id, dump, [dump, ...others]));
+    for (const dump of dumps) {
+      entries.push(await describeDump({ directory, id, files: [dump, ...others] }, thoroughness));
+    }
     // crashinfo's report alone is what a clean-up leaves on purpose.
     if (dumps.length === 0 && others.some((name) => !name.startsWith("core.txt."))) {
       entries.push(describeOrphan(directory, id, others));
@@ -84,11 +86,19 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-async function describeDump(directory: string, id: string, file: string, files: string[]): Promise<Entry> {
+interface Group {
+  readonly directory: string;
+  readonly id: string;
+  /** The dump first. */
+  readonly files: readonly string[];
+}
+
+async function describeDump({ directory, id, files }: Group, thoroughness: Thoroughness): Promise<Entry> {
+  const [file = ""] = files;
   const path = join(directory, file);
   const base = { directory, file, files, ...hostAndNumber(id) };
   try {
-    const examination = await examine(path, { thoroughness: "glance", privateKey: null });
+    const examination = await examine(path, { thoroughness, privateKey: null });
     examination.close();
     const { findings } = examination;
     const { panic, time } = findings.summary;

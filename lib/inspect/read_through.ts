@@ -22,6 +22,16 @@ export interface StreamResult {
 
 const PIECE_BYTES = 2 ** 20;
 
+const BREATH_MS = 50;
+let lastBreathMs = 0;
+
+/** Lets timers and signals have their turn now and then: reading and decoding alone never wait for anything. */
+export async function breathe(): Promise<void> {
+  if (performance.now() - lastBreathMs < BREATH_MS) return;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  lastBreathMs = performance.now();
+}
+
 /**
  * Decompresses a layer to its end.
  *
@@ -40,6 +50,7 @@ export async function readStream(
     const next = await stream.next();
     if (next.done) return { produced, end: next.value };
     produced += next.value.byteLength;
+    await breathe();
     if (produced > limit) {
       await stream.return({ reason: "end", consumed: null });
       return null;
@@ -55,6 +66,7 @@ export async function readAll(source: Source, onProgress?: OnProgress): Promise<
       const piece = await source.read(offset, PIECE_BYTES);
       offset += piece.byteLength;
       onProgress?.(offset, source.size);
+      await breathe();
       if (piece.byteLength < PIECE_BYTES) break;
     }
   } catch (error) {

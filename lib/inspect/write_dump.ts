@@ -5,7 +5,7 @@
  */
 
 import type { HeaderFacts } from "./findings.ts";
-import type { OnProgress } from "./read_through.ts";
+import { breathe, type OnProgress } from "./read_through.ts";
 import type { Source } from "./source.ts";
 
 const PIECE_BYTES = 2 ** 20;
@@ -31,16 +31,18 @@ export async function writeDump(
   source: Source,
   end: number,
   path: string,
-  onProgress?: OnProgress,
+  watch: { readonly onCreated: () => void; readonly onProgress: OnProgress },
 ): Promise<number> {
   const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  watch.onCreated();
   let offset = 0;
   try {
     for (;;) {
       const piece = await source.read(offset, Math.min(PIECE_BYTES, end - offset));
       for (let at = 0; at < piece.byteLength;) at += await file.write(piece.subarray(at));
       offset += piece.byteLength;
-      onProgress?.(offset, source.size === null ? null : Math.min(end, source.size));
+      watch.onProgress(offset, source.size === null ? null : Math.min(end, source.size));
+      await breathe();
       if (piece.byteLength < PIECE_BYTES) break;
     }
     await file.sync();

@@ -15,9 +15,13 @@ export interface Style {
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 
-/** Chooses a style. Colour is for terminals, unless `NO_COLOR` has a value (no-color.org). */
-export function styleFor(isTerminal: boolean, noColor: string | undefined): Style {
-  const colour = isTerminal && (noColor === undefined || noColor === "");
+/**
+ * Chooses a style: colour is for terminals, unless `NO_COLOR` has a value (no-color.org).
+ *
+ * @param noColor `Deno.noColor`
+ */
+export function styleFor(isTerminal: boolean, noColor: boolean): Style {
+  const colour = isTerminal && !noColor;
   const paint = (code: number) => (text: string) => colour ? `\x1b[${code}m${text}\x1b[0m` : text;
   return {
     bold: paint(CODES.bold),
