@@ -6,11 +6,12 @@
 
 import { formatDirectory } from "../inspect/directory_text.ts";
 import { listDirectory } from "../inspect/directory.ts";
-import { type Examination, examine, type ExamineOptions, type Thoroughness } from "../inspect/examine.ts";
+import { type Examination, examine } from "../inspect/examine.ts";
 import type { Findings } from "../inspect/findings.ts";
 import type { PrivateKey } from "../inspect/private_key.ts";
 import { reasonOf } from "../inspect/reason.ts";
 import { makeReport, toJsonLine } from "../inspect/report.ts";
+import type { ExamineOptions, Thoroughness } from "../inspect/task.ts";
 import { formatFindings } from "../inspect/text.ts";
 import { stripPriorities } from "../kerneldump/message_text.ts";
 import { PROBLEMS } from "../kerneldump/problem.ts";

@@ -100,7 +100,7 @@ export const sizeOrPercent: ValueKind<number | Percent> = kind("SIZE|%", "none",
 const MAX_DURATION_MS = 24 * 86_400_000;
 
 /** An address in memory. */
-export const memoryAddress: ValueKind<bigint> = kind("ADDR", "none", (value) => {
+export const memoryAddress: ValueKind<bigint> = kind("ADDRESS", "none", (value) => {
   const address = /^(?:0x[0-9a-f]{1,16}|\d{1,20})$/i.test(value) ? BigInt(value) : -1n;
   return address >= 0n && address < 2n ** 64n
     ? address

@@ -116,6 +116,9 @@ function messageProblems(messages: MessageBuffer | undefined, searchLimit: numbe
 /** Texts of a textdump are a few KiB; the message buffer's may be some MiB. */
 const TEXT_LIMIT = 64 * 2 ** 20;
 
+/** More of the debugger's output than anybody reads in a summary. */
+const DDB_LIMIT = 2 ** 16;
+
 /** Reads a textdump. */
 export async function readTextdumpContents(readAt: ReadAt): Promise<Contents> {
   const textdump = await readTextdump(readAt);
@@ -126,6 +129,7 @@ export async function readTextdumpContents(readAt: ReadAt): Promise<Contents> {
       members: textdump.members,
       panic: await text("panic.txt"),
       version: await text("version.txt"),
+      ddb: await readTextdumpMember(readAt, textdump, "ddb.txt", DDB_LIMIT),
     },
     messages: await text("msgbuf.txt"),
   };

@@ -7,11 +7,12 @@
 import { basename, join } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
 import { parseDumpName } from "./companions.ts";
-import { examine, type Thoroughness } from "./examine.ts";
+import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
 import { reasonOf } from "./reason.ts";
 import { formatIsoTime } from "./report.ts";
 import { panicSignature } from "./signature.ts";
+import type { Thoroughness } from "./task.ts";
 
 /** How a dump in a directory fares. */
 export type State =

@@ -5,13 +5,10 @@
  */
 
 import { basename } from "@std/path";
-import { parseInfo } from "../kerneldump/info.ts";
-import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/key.ts";
 import type { Memory } from "../kerneldump/memory.ts";
-import { findPanic } from "../kerneldump/message_text.ts";
-import { completeness, type Problem, problem } from "../kerneldump/problem.ts";
-import { type Companions, parseDumpName, readCompanions } from "./companions.ts";
-import { type Container, openContainer } from "./container.ts";
+import { type Problem, problem } from "../kerneldump/problem.ts";
+import { parseDumpName, readCompanions } from "./companions.ts";
+import { openContainer } from "./container.ts";
 import {
   type Contents,
   type Effort,
@@ -20,26 +17,13 @@ import {
   readMinidump,
   readTextdumpContents,
 } from "./contents.ts";
-import { factsOfHeader, factsOfInfo, type Findings, type HeaderFacts, type Kind } from "./findings.ts";
+import type { Findings, HeaderFacts, Kind } from "./findings.ts";
 import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge.ts";
 import { type OpenedLayers, openLayers } from "./layers.ts";
-import type { PrivateKey } from "./private_key.ts";
-import { judgeStream, type OnProgress, readAll, readStream, type StreamResult } from "./read_through.ts";
+import { judgeStream, readAll, readStream, type StreamResult } from "./read_through.ts";
+import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
 import { FileSource, type Source } from "./source.ts";
-import { summarize } from "./summary.ts";
-
-/**
- * How much work to put into a file: a glance for one among many, a look that takes less than a second, the messages
- * wherever they are, or reading all of it.
- */
-export type Thoroughness = "glance" | "look" | "messages" | "verify";
-
-/** How to examine a file. */
-export interface ExamineOptions {
-  readonly thoroughness: Thoroughness;
-  readonly privateKey: PrivateKey | null;
-  readonly onProgress?: OnProgress;
-}
+import { chooseHeader, type ExamineOptions, makeFindings, type Task, type Thoroughness } from "./task.ts";
 
 /** A file that was examined, still open: close it. */
 export interface Examination {
@@ -86,29 +70,23 @@ export async function examine(path: string, options: ExamineOptions): Promise<Ex
   }
 }
 
-/** The file at hand, and how to go about it. */
-interface Task {
-  readonly path: string;
-  readonly name: string;
-  readonly file: FileSource;
-  readonly companions: Companions;
-  readonly container: Container;
-  readonly options: ExamineOptions;
-}
-
 type Examined = Omit<Examination, "close">;
 
 async function examineContainer(task: Task): Promise<Examined> {
   switch (task.container.identity.kind) {
     case "info":
-      return await examineInfo(task);
+      return withoutDump(await examineInfo(task));
     case "key":
-      return await examineKey(task);
+      return withoutDump(await examineKey(task));
     case "kernel-dump-header":
-      return examineHeader(task);
+      return withoutDump(examineHeader(task));
     default:
       return await examineDump(task);
   }
+}
+
+function withoutDump(findings: Findings): Examined {
+  return { findings, memory: null, decrypted: null };
 }
 
 async function examineDump(task: Task): Promise<Examined> {
@@ -143,13 +121,6 @@ async function examineDump(task: Task): Promise<Examined> {
   const kind = kindOf(opened);
   const findings = makeFindings(task, { kind, header, opened, contents, plain, problems });
   return { findings, memory: contents.memory, decrypted: opened.decrypted };
-}
-
-/** The header in the file itself goes before the one beside it, which goes before the info file. */
-function chooseHeader({ name, companions, container }: Task): HeaderFacts | null {
-  if (container.header !== null) return factsOfHeader(name, container.header);
-  if (companions.header !== null) return factsOfHeader(companions.header.name, companions.header.header);
-  return companions.info === null ? null : factsOfInfo(companions.info.name, companions.info.info);
 }
 
 /** Reads compressed layers through: all of them if asked to, else as far as is quickly done. */
@@ -239,110 +210,6 @@ function kindOf({ identity }: OpenedLayers): Kind {
     default:
       return "unknown";
   }
-}
-
-/** Info files are a few lines. */
-const INFO_LIMIT = 2 ** 20;
-
-async function examineInfo(task: Task): Promise<Examined> {
-  const info = parseInfo(new TextDecoder().decode(await task.file.read(0, INFO_LIMIT))) ?? null;
-  const header = info === null ? null : factsOfInfo(task.name, info);
-  const problems = [
-    ...(info === null ? [] : judgeInfo(info)),
-    ...(header?.parityOk === false
-      ? [problem("header-parity", "The kernel dump header's parity was wrong: its fields may be damaged")]
-      : []),
-  ];
-  return withoutDump(makeFindings(task, { kind: "info", header, info, problems }));
-}
-
-async function examineKey(task: Task): Promise<Examined> {
-  let key: KernelDumpKey | null = null;
-  const problems: Problem[] = [];
-  try {
-    key = decodeKernelDumpKey(await task.file.read(0, KEY_LIMIT));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    problems.push(problem("key-damaged", error.message));
-  }
-  return withoutDump(makeFindings(task, { kind: "key", header: null, key, problems }));
-}
-
-const KEY_LIMIT = 2 ** 16;
-
-function examineHeader(task: Task): Examined {
-  const header = chooseHeader(task);
-  const problems = header === null
-    ? [
-      problem(
-        "header-damaged",
-        "The file begins like a kernel dump header, but is cut or of an unknown version",
-      ),
-    ]
-    : judgeBareHeader(header);
-  return withoutDump(makeFindings(task, { kind: "kernel-dump-header", header, problems }));
-}
-
-function judgeBareHeader(header: HeaderFacts): Problem[] {
-  if (header.magic === "Cleared Kernel Dump") {
-    return [problem("header-cleared", "savecore has saved this dump and cleared its header")];
-  }
-  return header.parityOk === false
-    ? [problem("header-parity", "The kernel dump header's parity is wrong: its fields may be damaged")]
-    : [];
-}
-
-function withoutDump(findings: Findings): Examined {
-  return { findings, memory: null, decrypted: null };
-}
-
-/** What {@linkcode makeFindings} puts together. */
-interface Found {
-  readonly kind: Kind;
-  readonly header: HeaderFacts | null;
-  readonly info?: Findings["info"];
-  readonly key?: KernelDumpKey | null;
-  readonly opened?: OpenedLayers;
-  readonly contents?: Contents;
-  readonly plain?: number | null;
-  readonly problems: readonly Problem[];
-}
-
-function makeFindings(task: Task, found: Found): Findings {
-  const contents = found.contents ?? noContents();
-  const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
-  const info = found.info ?? task.companions.info?.info ?? null;
-  const whole = completeness(found.problems);
-  // A key and a header alone say nothing about the dump.
-  const complete = (found.kind === "key" || found.kind === "kernel-dump-header") && whole === true
-    ? null
-    : whole;
-  return {
-    file: task.path,
-    size: task.file.size,
-    layers: found.opened?.layers ?? [],
-    kind: found.kind,
-    onDevice: !task.container.plainFile,
-    header: found.header,
-    info,
-    minidump: contents.minidump,
-    elf: contents.elf,
-    textdump: contents.textdump,
-    key: found.key ?? found.opened?.key ?? null,
-    messages: contents.messages,
-    panic,
-    summary: summarize({
-      header: found.header,
-      info,
-      textdump: contents.textdump,
-      panic,
-      messages: contents.messages,
-    }),
-    plainSize: found.plain ?? null,
-    verified: task.options.thoroughness === "verify",
-    complete,
-    problems: found.problems,
-  };
 }
 
 function realName(path: string): string {

@@ -63,6 +63,8 @@ export interface TextdumpFacts {
   readonly members: readonly TextdumpMember[];
   readonly panic: string | null;
   readonly version: string | null;
+  /** What was typed and answered in the debugger; its beginning if it is very long. */
+  readonly ddb: string | null;
 }
 
 /** What happened, from whichever part of the dump tells it best. Strings are unfiltered. */

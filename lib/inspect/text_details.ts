@@ -24,7 +24,7 @@ export function detailSections(findings: Findings, style: Style): string[][] {
     key === null ? [] : [style.bold("Key"), ...keyLines(findings)],
     ...(minidump === null ? [] : minidumpSections(minidump, style)),
     elf === null ? [] : elfLines(elf, style),
-    textdump === null ? [] : textdumpLines(textdump, style),
+    ...(textdump === null ? [] : textdumpSections(textdump, style)),
   ];
 }
 
@@ -97,7 +97,7 @@ function minidumpSections(facts: MinidumpFacts, style: Style): string[][] {
       ...formatTable(
         rows.map((
           [name, { offset, size }],
-        ) => [`  ${name}`, `0x${offset.toString(16)}`, formatSize(size), `${size}`]),
+        ) => [`  ${name}`, `0x${offset.toString(16)}`, ...sizeCells(size)]),
         ["left", "right", "right", "right"],
       ),
     ],
@@ -144,8 +144,7 @@ function elfLines(core: ElfCore, style: Style): string[] {
     hasPhysicalAddress(core, segment)
       ? address(segment.physicalAddress)
       : `virtual ${address(segment.virtualAddress)}`,
-    formatSize(segment.fileSize),
-    `${segment.fileSize}`,
+    ...sizeCells(segment.fileSize),
   ]);
   return [
     style.bold(`Segments, ${core.class}-bit ${core.byteOrder}-endian`),
@@ -153,13 +152,29 @@ function elfLines(core: ElfCore, style: Style): string[] {
   ];
 }
 
-function textdumpLines({ members }: TextdumpFacts, style: Style): string[] {
+/** Lines of the debugger's output that are shown: its first commands are those of the panic. */
+const DDB_LINES = 40;
+
+function textdumpSections({ members, ddb }: TextdumpFacts, style: Style): string[][] {
   const rows = members.map(({ name, size, mtime, complete }) => [
     `  ${escapeLine(name)}`,
-    formatSize(size),
-    `${size}`,
+    ...sizeCells(size),
     formatTime(mtime) ?? "",
     complete ? "" : "cut",
   ]);
-  return [style.bold("Members"), ...formatTable(rows, ["left", "right", "right", "left"])];
+  const lines = ddb?.trimEnd().split("\n") ?? [];
+  const more = lines.length > DDB_LINES ? ["  ... more in ddb.txt: the textdump is a tar archive"] : [];
+  return [
+    [style.bold("Members"), ...formatTable(rows, ["left", "right", "right", "left"])],
+    lines.length === 0 ? [] : [
+      style.bold("Debugger"),
+      ...lines.slice(0, DDB_LINES).map((line) => `  ${escapeLine(line)}`),
+      ...more,
+    ],
+  ];
+}
+
+/** A size for people where it is not the same as the exact one, and the exact one. */
+function sizeCells(bytes: number): [string, string] {
+  return [bytes < 1024 ? "" : formatSize(bytes), `${bytes}`];
 }
