@@ -35,7 +35,6 @@ export function checkInspectOptions(options: Options, operands: readonly string[
   }
   const memory = action === "physical" || action === "virtual";
   if (options.raw && !memory) throw new UsageError("Option --raw needs --physical or --virtual");
-  if (options.length === 0) throw new UsageError("Option --length: expected at least one byte");
   if (options.priorities && !options.dmesg) throw new UsageError("Option --priorities needs --dmesg");
   if (options["passphrase-file"] !== undefined && options["private-key"] === undefined) {
     throw new UsageError("Option --passphrase-file needs --private-key");

@@ -23,7 +23,7 @@ for (
     [["--output=o", "a", "b"], "Option --output takes one FILE"],
     [["--physical=1", "a", "b"], "Option --physical takes one FILE"],
     [["--raw", "a"], "Option --raw needs --physical or --virtual"],
-    [["--physical=1", "--length=0", "a"], "Option --length: expected at least one byte"],
+    [["--physical=1", "--length=0", "a"], "Option --length: expected a size of at least one byte"],
     [["--priorities", "a"], "Option --priorities needs --dmesg"],
     [["--passphrase-file=p", "a"], "Option --passphrase-file needs --private-key"],
   ] as [string[], string][]
