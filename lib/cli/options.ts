@@ -12,6 +12,7 @@ import {
   duration,
   file,
   hostPort,
+  memoryAddress,
   network,
   port,
   relativePath,
@@ -162,8 +163,18 @@ export const sendOptions = {
 export const inspectOptions = {
   json: { help: "one JSON object per FILE and line" },
   dmesg: { help: "print the kernel's message buffer, in order" },
-  verify: { help: "read it all and check it; exit 1 if anything is wrong" },
+  priorities: { help: "with --dmesg, keep syslog's <N> before each line" },
+  verify: { help: "read it all and check it; exit 1 unless it is whole" },
+  physical: { value: memoryAddress, help: "print the memory at this physical address" },
+  virtual: { value: memoryAddress, help: "print the memory at this kernel virtual address" },
+  length: { value: size, default: "256", help: "bytes of memory to print" },
+  raw: { help: "print memory as raw bytes, not as a hex dump" },
   "private-key": { value: file("PEM"), help: "RSA private key, to look through encryption" },
+  "passphrase-file": {
+    value: file(),
+    defaultInWords: "ask on the terminal",
+    help: "take the private key's passphrase from FILE's first line",
+  },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
   ...globalOptions,
 } as const satisfies Record<string, Option>;
@@ -207,8 +218,14 @@ export const inspectCommand = {
   options: inspectOptions,
   examples: [
     ["netdump inspect vmcore.w1.0", "what crashed, when and why, and is the dump whole"],
+    ["netdump inspect /var/crash", "the dumps in a directory, newest first"],
     ["netdump inspect --dmesg vmcore.w1.0", "what the kernel last said"],
     ["netdump inspect --verify --json /var/crash/vmcore.*", "check dumps, one JSON object a line"],
+    ["netdump inspect --virtual 0xffffffff81ca69a8 --length 4 vmcore.0", "memory of the crashed kernel"],
+    [
+      "netdump inspect --private-key private.pem --output vmcore.0 vmcore_encrypted.0",
+      "decrypt a dump",
+    ],
   ],
 } as const satisfies Command;
 

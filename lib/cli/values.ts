@@ -99,6 +99,14 @@ export const sizeOrPercent: ValueKind<number | Percent> = kind("SIZE|%", "none",
 /** Longest duration, in milliseconds: a timer counts in 31 bits, and one that overflows fires at once. */
 const MAX_DURATION_MS = 24 * 86_400_000;
 
+/** An address in memory. */
+export const memoryAddress: ValueKind<bigint> = kind("ADDRESS", "none", (value) => {
+  const address = /^(?:0x[0-9a-f]{1,16}|\d{1,20})$/i.test(value) ? BigInt(value) : -1n;
+  return address >= 0n && address < 2n ** 64n
+    ? address
+    : expected("an address, such as 0xffffffff81000000 or 4096");
+});
+
 /** A duration, in milliseconds; more than zero unless `zero` is allowed. */
 export function duration(zero: "zero-allowed" | "positive" = "positive"): ValueKind<number> {
   return kind("DURATION", "none", (value) => {

@@ -34,7 +34,7 @@ export const PROBLEMS = {
   },
   "header-cleared": {
     meaning:
-      "savecore has saved this dump and cleared its header; new swapping may have overwritten the data",
+      "The dump was saved and its header cleared by savecore; new swapping may have overwritten the data",
     complete: null,
   },
   "header-copies-differ": {
@@ -43,6 +43,11 @@ export const PROBLEMS = {
   },
   "header-leading-missing": {
     meaning: "There is no kernel dump header before the dump on the device: it was overwritten in part",
+    complete: false,
+  },
+  "header-trailing-missing": {
+    meaning:
+      "There is no kernel dump header behind the dump on the device: it was interrupted, or the image was cut",
     complete: false,
   },
   "header-block-size": {
@@ -110,6 +115,99 @@ export const PROBLEMS = {
   "textdump-unknown-member": {
     meaning: "The textdump holds a member that the kernel does not write",
     complete: true,
+  },
+  "header-damaged-beside": {
+    meaning: "The kernel dump header beside the dump, kdh.*, is none",
+    complete: true,
+  },
+  "header-mismatch": {
+    meaning: "A file beside the dump belongs to another dump: its architecture or length differs",
+    complete: true,
+  },
+  "companion-unreadable": {
+    meaning: "A file beside the dump cannot be read",
+    complete: true,
+  },
+  "length-mismatch": {
+    meaning: "The file is longer or shorter than its kernel dump header says",
+    complete: false,
+  },
+  "extent-mismatch": {
+    meaning: "The decompressed dump is not as long as the header's dump extent says",
+    complete: true,
+  },
+  "received-incomplete": {
+    meaning: "The server that received the dump says that it is incomplete",
+    complete: false,
+  },
+  "received-holes": {
+    meaning: "The server that received the dump lists ranges of it that never arrived",
+    complete: false,
+  },
+  "received-no-verdict": {
+    meaning:
+      "The server that received the dump has not said how it ended: it is still arriving, or was cut off",
+    complete: null,
+  },
+  "savecore-bad": {
+    meaning: "savecore saved the dump by force: its headers differ or their parity is wrong",
+    complete: false,
+  },
+  "savecore-unknown": {
+    meaning: "savecore could not tell whether the dump is good",
+    complete: null,
+  },
+  "encrypted": {
+    meaning: "The dump is encrypted, and no private key was given",
+    complete: null,
+  },
+  "key-missing": {
+    meaning: "The dump is encrypted, and there is no key.* beside it",
+    complete: null,
+  },
+  "key-damaged": {
+    meaning: "The dump is encrypted, and the key.* beside it is damaged",
+    complete: null,
+  },
+  "private-key-wrong": {
+    meaning: "The private key given is not the one that the dump was made for",
+    complete: null,
+  },
+  "compressed-truncated": {
+    meaning: "The compressed dump ends before its stream does",
+    complete: false,
+  },
+  "compressed-damaged": {
+    meaning: "The compressed dump cannot be decompressed to its end",
+    complete: false,
+  },
+  "compressed-checksum": {
+    meaning: "The checksum of the compressed dump is wrong",
+    complete: false,
+  },
+  "compressed-unsupported": {
+    meaning: "The compressed dump needs what no kernel uses: a dictionary or a very large window",
+    complete: null,
+  },
+  "compressed-unread": {
+    meaning: "Whether the compressed dump is whole takes reading all of it: --verify does",
+    complete: null,
+  },
+  "trailing-data": {
+    meaning: "More than padding follows the end of the compressed dump",
+    complete: true,
+  },
+  "read-error": {
+    meaning: "The file cannot be read to its end",
+    complete: false,
+  },
+  "message-buffer-not-found": {
+    meaning: "No message buffer was found in the part of the full dump that was searched",
+    complete: true,
+  },
+  "unrecognized": {
+    meaning: "The file is nothing that belongs to a kernel dump",
+    complete: null,
   },
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 

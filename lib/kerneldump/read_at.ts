@@ -6,7 +6,7 @@
 
 /**
  * Reads `length` bytes at `offset`; fewer only where the data ends, none beyond it. Callers bound `length`
- * themselves: it never comes from a dump unchecked.
+ * themselves: it never comes from a dump unchecked. The bytes are theirs to keep: no later read changes them.
  */
 export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
 
@@ -27,6 +27,34 @@ export function readAtWithin(readAt: ReadAt, extent: Extent): ReadAt {
     const available = Math.max(0, extent.size - offset);
     return readAt(extent.offset + offset, Math.min(length, available));
   };
+}
+
+/** The largest single read that {@linkcode readSpan} asks for. */
+const PIECE_SIZE = 1024 * 1024;
+
+/**
+ * Reads a span piece by piece, so that a file which ends before it costs only the memory of what is there.
+ *
+ * @param length bounded by the caller
+ */
+export async function readSpan(readAt: ReadAt, offset: number, length: number): Promise<Uint8Array> {
+  if (length <= PIECE_SIZE) return await readAt(offset, length);
+  const pieces: Uint8Array[] = [];
+  let found = 0;
+  while (found < length) {
+    const asked = Math.min(PIECE_SIZE, length - found);
+    const piece = await readAt(offset + found, asked);
+    pieces.push(piece);
+    found += piece.byteLength;
+    if (piece.byteLength < asked) break;
+  }
+  const span = new Uint8Array(found);
+  let at = 0;
+  for (const piece of pieces) {
+    span.set(piece, at);
+    at += piece.byteLength;
+  }
+  return span;
 }
 
 /** Rounds up to a multiple of `unit`. */

@@ -252,6 +252,7 @@ Deno.test("parseCommand() refuses each option of each command without its value,
 Deno.test("parseCommand() refuses each option that is not repeatable when it is given twice", () => {
   const sample: Record<string, string> = {
     ADDR: "1.2.3.4",
+    ADDRESS: "0x1000",
     PORT: "1",
     N: "128",
     SIZE: "1M",

@@ -7,6 +7,7 @@ import {
   minidumpLayout,
 } from "../../lib/kerneldump/minidump.ts";
 import { hex } from "../helpers.ts";
+import { realVmcore, testWithVmcores } from "./real_vmcores.ts";
 import { buildMinidump, buildReferenceFixture, MINIDUMP_KINDS } from "./synthetic.ts";
 
 Deno.test("the reference's fixture is built byte for byte", async () => {
@@ -63,7 +64,7 @@ const EXPECTED = {
     kernelBase: 0xffff000000000000n,
     directMapPhysical: 0x40000000n,
     directMapBase: 0xffffa00000000000n,
-    directMapEnd: 0xffff000000000000n,
+    directMapEnd: 0xffffff0000000000n,
   },
   riscv: {
     kernelBase: 0xffffffc000000000n,
@@ -122,6 +123,25 @@ for (const kind of MINIDUMP_KINDS) {
     assertEquals(minidumpLayout(minidump).pagesOffset, dump.byteLength - pageSize);
   });
 }
+
+/** The offsets of messages, dump_avail, bitmap, page tables and pages in the real dumps of section 3.8. */
+const offsets = (bytes: Uint8Array) => {
+  const layout = minidumpLayout(decodeMinidump(bytes));
+  const sections = [layout.messageBuffer, layout.dumpAvail, layout.bitmap, layout.pageTables];
+  return [...sections.map((section) => section?.offset), layout.pagesOffset];
+};
+
+testWithVmcores("minidumpLayout() puts the sections of the real vmcores where they are", async () => {
+  assertEquals(offsets(await realVmcore("amd64")), [0x1000, 0x19000, 0x1a000, 0x1b000, 0x81a000]);
+  assertEquals(offsets(await realVmcore("arm64")), [0x1000, 0x19000, 0x1a000, 0x1c000, 0x6ca000]);
+});
+
+Deno.test("minidumpLayout() puts the sections of an i386 dump where the reference's real one has them", () => {
+  const header = buildMinidump({ architecture: "i386", paeMode: 1 });
+  const view = new DataView(header.buffer);
+  [0x17fc8, 0x1000, 0xec000].forEach((size, i) => view.setUint32(28 + 4 * i, size, true));
+  assertEquals(offsets(header), [0x1000, 0x19000, 0x1a000, 0x1b000, 0x107000]);
+});
 
 Deno.test("decodeMinidump() takes a mips kernel below 4 GiB for a 32-bit one", () => {
   assertEquals(decodeMinidump(buildMinidump({ architecture: "mips", kernelBase: 0xc0000000n })).wordSize, 4);

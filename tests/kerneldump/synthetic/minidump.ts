@@ -50,7 +50,7 @@ export const MINIDUMP_KINDS: readonly {
 
 const DIRECT_MAPS: Readonly<Record<Architecture, { physical?: bigint; base: bigint; end: bigint } | null>> = {
   amd64: { base: 0xfffff80000000000n, end: 0xfffffc0000000000n },
-  arm64: { physical: 0x40000000n, base: 0xffffa00000000000n, end: 0xffff000000000000n },
+  arm64: { physical: 0x40000000n, base: 0xffffa00000000000n, end: 0xffffff0000000000n },
   riscv: { physical: 0x80000000n, base: 0xffffffd000000000n, end: 0xfffffff000000000n },
   i386: null,
   arm: null,

@@ -1,0 +1,141 @@
+/**
+ * Reads what is inside a dump's layers, kind by kind.
+ *
+ * @module
+ */
+
+import { checkElfCore, type ElfCore, elfCoreSize, readElfCore } from "../kerneldump/elf_core.ts";
+import { elfMemory } from "../kerneldump/elf_memory.ts";
+import type { DumpFile } from "../kerneldump/file_size.ts";
+import { type Memory, minidumpMemory } from "../kerneldump/memory.ts";
+import type { MessageBuffer } from "../kerneldump/message_buffer.ts";
+import { readElfMessages, readMinidumpMessages } from "../kerneldump/message_reader.ts";
+import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump.ts";
+import { checkMinidump, minidumpSize } from "../kerneldump/minidump_check.ts";
+import { PageMap } from "../kerneldump/page_map.ts";
+import { type Problem, problem } from "../kerneldump/problem.ts";
+import type { ReadAt } from "../kerneldump/read_at.ts";
+import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";
+import type { MinidumpFacts, TextdumpFacts } from "./findings.ts";
+
+/** What is inside a dump. What does not apply or cannot be read is `null`. */
+export interface Contents {
+  readonly minidump: MinidumpFacts | null;
+  readonly elf: ElfCore | null;
+  readonly textdump: TextdumpFacts | null;
+  readonly messages: string | null;
+  readonly memory: Memory | null;
+  /** The architecture as the dump itself names it. */
+  readonly architecture: string | null;
+  /** What its parts add up to. */
+  readonly expectedSize: number | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Nothing, with the problems that were the reason. */
+export function noContents(...problems: Problem[]): Contents {
+  return {
+    minidump: null,
+    elf: null,
+    textdump: null,
+    messages: null,
+    memory: null,
+    architecture: null,
+    expectedSize: null,
+    problems,
+  };
+}
+
+/** How much to read. */
+export interface Effort {
+  /** Bytes to search for a message buffer that is not where it should be; 0 where going back is dear. */
+  readonly searchLimit: number;
+}
+
+/** In how many parts the spread of pages over memory is told. */
+const SPREAD_PARTS = 64;
+
+/** Reads a minidump. */
+export async function readMinidump(
+  readAt: ReadAt,
+  file: DumpFile,
+  { searchLimit }: Effort,
+): Promise<Contents> {
+  let minidump;
+  try {
+    minidump = decodeMinidump(await readAt(0, MINIDUMP_HEADER_SIZE));
+  } catch (error) {
+    return noContents(damaged(error));
+  }
+  const pageMap = await PageMap.read(readAt, minidump);
+  const messages = await readMinidumpMessages(readAt, minidump, pageMap.pages, searchLimit);
+  const size = minidumpSize(pageMap);
+  return {
+    ...noContents(...checkMinidump(minidump, pageMap, file), ...messages?.problems ?? []),
+    minidump: {
+      minidump,
+      pageMap,
+      coverage: await pageMap.coverage(),
+      spread: await pageMap.spread(SPREAD_PARTS),
+      size,
+    },
+    messages: messages?.text ?? null,
+    memory: minidumpMemory({ readAt, minidump, pageMap }),
+    architecture: minidump.architecture,
+    expectedSize: size,
+  };
+}
+
+/** Reads a full dump. */
+export async function readElf(readAt: ReadAt, file: DumpFile, { searchLimit }: Effort): Promise<Contents> {
+  let core: ElfCore;
+  try {
+    core = await readElfCore(readAt);
+  } catch (error) {
+    return noContents(damaged(error));
+  }
+  const messages = await readElfMessages(readAt, core, searchLimit);
+  return {
+    ...noContents(...checkElfCore(core, file), ...messageProblems(messages, searchLimit)),
+    elf: core,
+    messages: messages?.text ?? null,
+    memory: elfMemory(readAt, core),
+    architecture: core.machine,
+    expectedSize: elfCoreSize(core),
+  };
+}
+
+function messageProblems(messages: MessageBuffer | undefined, searchLimit: number): readonly Problem[] {
+  if (messages !== undefined) return messages.problems;
+  const where = searchLimit === 0
+    ? "A compressed full dump is not searched for the message buffer: decompress it first"
+    : "No message buffer was found in the part of the full dump that was searched; --dmesg searches all of it";
+  return [problem("message-buffer-not-found", where)];
+}
+
+/** Texts of a textdump are a few KiB; the message buffer's may be some MiB. */
+const TEXT_LIMIT = 64 * 2 ** 20;
+
+/** More of the debugger's output than anybody reads in a summary. */
+const DDB_LIMIT = 2 ** 16;
+
+/** Reads a textdump. */
+export async function readTextdumpContents(readAt: ReadAt): Promise<Contents> {
+  const textdump = await readTextdump(readAt);
+  const text = (name: string) => readTextdumpMember(readAt, textdump, name, TEXT_LIMIT);
+  return {
+    ...noContents(...textdump.problems),
+    textdump: {
+      members: textdump.members,
+      panic: await text("panic.txt"),
+      version: await text("version.txt"),
+      ddb: await readTextdumpMember(readAt, textdump, "ddb.txt", DDB_LIMIT),
+    },
+    messages: await text("msgbuf.txt"),
+  };
+}
+
+function damaged(error: unknown): Problem {
+  if (error instanceof SyntaxError) return problem("header-damaged", error.message);
+  throw error;
+}

@@ -1,0 +1,221 @@
+/**
+ * Examines a file: opens it down to the dump in it, reads what the dump tells, and judges whether it is whole.
+ *
+ * @module
+ */
+
+import { basename } from "@std/path";
+import type { Memory } from "../kerneldump/memory.ts";
+import { type Problem, problem } from "../kerneldump/problem.ts";
+import { parseDumpName, readCompanions } from "./companions.ts";
+import { openContainer } from "./container.ts";
+import {
+  type Contents,
+  type Effort,
+  noContents,
+  readElf,
+  readMinidump,
+  readTextdumpContents,
+} from "./contents.ts";
+import type { Findings, HeaderFacts, Kind } from "./findings.ts";
+import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge.ts";
+import { type OpenedLayers, openLayers } from "./layers.ts";
+import { judgeStream, readAll, readStream, type StreamResult } from "./read_through.ts";
+import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
+import { FileSource, type Source } from "./source.ts";
+import { chooseHeader, type ExamineOptions, makeFindings, type Task, type Thoroughness } from "./task.ts";
+
+/** A file that was examined, still open: close it. */
+export interface Examination {
+  readonly findings: Findings;
+  readonly memory: Memory | null;
+  /** The dump without encryption, as the kernel would have saved it; `null` if it cannot be decrypted. */
+  readonly decrypted: Source | null;
+  close(): void;
+}
+
+/** How much is decompressed to see whether a dump is whole: a small one is read to its end unasked. */
+const DECOMPRESS_BYTES: Readonly<Record<Thoroughness, number>> = {
+  glance: 2 ** 20,
+  look: 16 * 2 ** 20,
+  messages: 2 ** 20,
+  verify: Infinity,
+};
+/** How much is searched for a message buffer that is not where it should be. */
+const SEARCH_BYTES: Readonly<Record<Thoroughness, number>> = {
+  glance: 2 ** 22,
+  look: 2 ** 25,
+  messages: Infinity,
+  verify: 2 ** 25,
+};
+/** What a compressed dump is read for at most, short of all of it: its bitmap may be that far. */
+const STREAM_LIMIT = 256 * 2 ** 20;
+
+/**
+ * Examines a file.
+ *
+ * @throws {Error} of the file system if the file cannot be opened, or its beginning cannot be read
+ */
+export async function examine(path: string, options: ExamineOptions): Promise<Examination> {
+  const file = FileSource.open(path);
+  try {
+    const name = basename(realName(path));
+    const companions = readCompanions(path);
+    const container = await openContainer(file, name);
+    const examined = await examineContainer({ path, name, file, companions, container, options });
+    return { ...examined, close: () => file.close() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+type Examined = Omit<Examination, "close">;
+
+async function examineContainer(task: Task): Promise<Examined> {
+  switch (task.container.identity.kind) {
+    case "info":
+      return withoutDump(await examineInfo(task));
+    case "key":
+      return withoutDump(await examineKey(task));
+    case "kernel-dump-header":
+      return withoutDump(examineHeader(task));
+    default:
+      return await examineDump(task);
+  }
+}
+
+function withoutDump(findings: Findings): Examined {
+  return { findings, memory: null, decrypted: null };
+}
+
+async function examineDump(task: Task): Promise<Examined> {
+  const { companions, container, options, name } = task;
+  const header = chooseHeader(task);
+  const opened = await openLayers(container.source, container.identity, {
+    name,
+    headerSaysEncrypted: header === null || header.dumpKeySize === null ? null : header.dumpKeySize > 0,
+    key: container.key ?? companions.key?.bytes ?? null,
+    privateKey: options.privateKey,
+  });
+  const streams = await readLayers(opened, options);
+  const plain = plainSize(opened, streams);
+  const contents = await readContents(task, opened, plain);
+  const sizes = { plain, expected: contents.expectedSize };
+  const problems = [
+    ...container.problems,
+    ...companions.problems,
+    ...opened.problems,
+    ...contents.problems,
+    ...streams.flatMap((result, i) => result === null ? [] : judgeStream(opened.compressed[i]!, result)),
+    ...(header === null ? [] : judgeHeader(task, header, contents)),
+    ...(header === null ? [] : judgeLength(header, opened, sizes)),
+    ...judgeUnread(header, opened, streams),
+    ...(companions.info === null ? [] : judgeInfo(companions.info.info)),
+    ...judgeName(task),
+    ...(options.thoroughness === "verify" && opened.compressed.length === 0
+      ? await readAll(container.source, options.onProgress)
+      : []),
+    ...judgeIdentity(opened),
+  ];
+  const kind = kindOf(opened);
+  const findings = makeFindings(task, { kind, header, opened, contents, plain, problems });
+  return { findings, memory: contents.memory, decrypted: opened.decrypted };
+}
+
+/** Reads compressed layers through: all of them if asked to, else as far as is quickly done. */
+async function readLayers(opened: OpenedLayers, options: ExamineOptions): Promise<(StreamResult | null)[]> {
+  const { thoroughness, onProgress } = options;
+  const results: (StreamResult | null)[] = [];
+  for (const layer of opened.compressed) {
+    results.push(await readStream(layer, DECOMPRESS_BYTES[thoroughness], onProgress));
+  }
+  return results;
+}
+
+function plainSize(opened: OpenedLayers, streams: readonly (StreamResult | null)[]): number | null {
+  if (opened.decrypted === null) return null;
+  const innermostLayer = opened.layers.at(-1);
+  if (innermostLayer === undefined || innermostLayer === "encrypted") return opened.source.size;
+  const innermost = streams.at(-1);
+  return innermost?.end.reason === "end" ? innermost.produced : null;
+}
+
+async function readContents(task: Task, opened: OpenedLayers, size: number | null): Promise<Contents> {
+  const { source } = opened;
+  const { container, companions, options } = task;
+  const fromNetwork = companions.header !== null || (companions.info?.info.client ?? null) !== null;
+  const dumpFile = { size, maybeSparse: container.plainFile && opened.layers.length === 0 && !fromNetwork };
+  const { thoroughness } = options;
+  const effort: Effort = { searchLimit: source.randomAccess ? SEARCH_BYTES[thoroughness] : 0 };
+  const readAt = source.randomAccess || thoroughness === "verify" || thoroughness === "messages"
+    ? source.read.bind(source)
+    : limited(source, STREAM_LIMIT);
+  switch (opened.identity.kind) {
+    case "minidump":
+      return await readMinidump(readAt, dumpFile, effort);
+    case "elf-core":
+      return await readElf(readAt, dumpFile, effort);
+    case "textdump":
+      return await readTextdumpContents(readAt);
+    default:
+      return noContents();
+  }
+}
+
+/** Makes a stream end early for readers that go by what a hostile header says. */
+function limited(source: Source, limit: number): Source["read"] {
+  return (offset, length) =>
+    source.read(Math.min(offset, limit), Math.max(0, Math.min(length, limit - offset)));
+}
+
+function judgeHeader({ container }: Task, header: HeaderFacts, { architecture }: Contents): Problem[] {
+  const mismatch = architecture === null ? [] : judgeArchitecture(header, architecture);
+  // Headers on a device were judged with the device.
+  if (container.header !== null || header.parityOk !== false) return mismatch;
+  return [
+    ...mismatch,
+    problem("header-parity", "The kernel dump header's parity is wrong: its fields may be damaged"),
+  ];
+}
+
+function judgeUnread(
+  header: HeaderFacts | null,
+  opened: OpenedLayers,
+  streams: readonly (StreamResult | null)[],
+): Problem[] {
+  if (!streams.includes(null) || headerVouches(header, opened)) return [];
+  const message = "Whether the compressed dump is whole takes reading all of it: --verify does";
+  return [problem("compressed-unread", message)];
+}
+
+function judgeName({ name, companions }: Task): Problem[] {
+  const said = companions.info?.info.ending ?? null;
+  if (parseDumpName(name)?.incomplete !== true || (said !== null && said !== "Dump complete")) return [];
+  return [problem("received-incomplete", "Its name says that it never arrived completely")];
+}
+
+function judgeIdentity({ identity }: OpenedLayers): Problem[] {
+  if (identity.kind !== "unknown") return [];
+  const hint = identity.hint === null ? "" : `: it is ${identity.hint}`;
+  return [problem("unrecognized", `This is nothing that belongs to a kernel dump${hint}`)];
+}
+
+function kindOf({ identity }: OpenedLayers): Kind {
+  switch (identity.kind) {
+    case "minidump":
+    case "elf-core":
+    case "textdump":
+      return identity.kind;
+    default:
+      return "unknown";
+  }
+}
+
+function realName(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * gzip members, as the kernel and savecore write them: one a dump (RFC 1952; reference kernel-dump-formats.md, section 8).
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import type { Source } from "../source.ts";
+import type { StreamEnd } from "../stream_end.ts";
+import { Inflater } from "./inflate.ts";
+
+const PIECE_BYTES = 2 ** 17;
+const FIXED_HEADER_BYTES = 10;
+/** A name or comment longer than this is no gzip header. */
+const MAX_HEADER_BYTES = 2 ** 17;
+const TRAILER_BYTES = 8;
+
+/** Bits of the flags byte. */
+const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } as const;
+
+/** Tells whether the bytes begin with a gzip member of the one method there is, deflate. */
+export function hasGzipMagic(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8 &&
+    ((bytes[3] ?? 0xff) & Flag.RESERVED) === 0;
+}
+
+/**
+ * Decompresses the gzip member at the front of a source. Each piece is good only until the next one is asked for. It
+ * never throws for what the stream holds: the return value says how it ended. What follows the member is left alone.
+ */
+export async function* decompressGzip(source: Source): AsyncGenerator<Uint8Array, StreamEnd> {
+  const start = await headerLength(source);
+  if (typeof start !== "number") return start;
+  const inflater = new Inflater();
+  let position = start;
+  let crc = 0;
+  let produced = 0;
+  for (;;) {
+    const step = inflater.step();
+    const output = inflater.take();
+    crc = crc32(output, crc);
+    produced += output.byteLength;
+    if (output.byteLength > 0) yield output;
+    const consumed = position - inflater.unused;
+    switch (step) {
+      case "input": {
+        const piece = await source.read(position, PIECE_BYTES);
+        inflater.give(piece, piece.byteLength < PIECE_BYTES);
+        position += piece.byteLength;
+        break;
+      }
+      case "output":
+        break;
+      case "truncated":
+        return { reason: "truncated", consumed: position };
+      case "corrupt":
+        return { reason: "corrupt", consumed, detail: "the deflate stream breaks the format" };
+      case "end":
+        return await checkTrailer(source, consumed, crc, produced);
+    }
+  }
+}
+
+async function checkTrailer(source: Source, at: number, crc: number, produced: number): Promise<StreamEnd> {
+  const trailer = await source.read(at, TRAILER_BYTES);
+  const consumed = at + trailer.byteLength;
+  if (trailer.byteLength < TRAILER_BYTES) return { reason: "truncated", consumed };
+  const view = new DataView(trailer.buffer, trailer.byteOffset, TRAILER_BYTES);
+  // FreeBSD 12 wrote the trailer in the machine's byte order (section 8).
+  const good = [true, false].some((littleEndian) =>
+    view.getUint32(0, littleEndian) === crc && view.getUint32(4, littleEndian) === produced % 2 ** 32
+  );
+  return { reason: good ? "end" : "checksum", consumed };
+}
+
+/** Where the deflate stream begins, or why there is none. */
+async function headerLength(source: Source): Promise<number | StreamEnd> {
+  const bytes = await source.read(0, MAX_HEADER_BYTES);
+  const truncated: StreamEnd = { reason: "truncated", consumed: bytes.byteLength };
+  if (bytes.byteLength < FIXED_HEADER_BYTES) return truncated;
+  const flags = bytes[3]!;
+  let at = FIXED_HEADER_BYTES;
+  if ((flags & Flag.EXTRA) !== 0) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0);
+  for (const text of [Flag.NAME, Flag.COMMENT]) {
+    if ((flags & text) === 0) continue;
+    const end = bytes.indexOf(0, at);
+    if (end < 0) {
+      return bytes.byteLength < MAX_HEADER_BYTES
+        ? truncated
+        : { reason: "corrupt", consumed: 0, detail: "the gzip header does not end" };
+    }
+    at = end + 1;
+  }
+  if ((flags & Flag.HEADER_CRC) !== 0) at += 2;
+  return at > bytes.byteLength ? truncated : at;
+}

@@ -1,0 +1,66 @@
+/**
+ * Examines the files that lie beside dumps, when they are asked about themselves: info files, keys, bare headers.
+ *
+ * @module
+ */
+
+import { parseInfo } from "../kerneldump/info.ts";
+import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/key.ts";
+import { type Problem, problem } from "../kerneldump/problem.ts";
+import { factsOfInfo, type Findings, type HeaderFacts } from "./findings.ts";
+import { judgeInfo } from "./judge.ts";
+import { chooseHeader, makeFindings, type Task } from "./task.ts";
+
+/** More than the largest key block. */
+const KEY_LIMIT = 2 ** 16;
+/** Info files are a few lines. */
+const INFO_LIMIT = 2 ** 20;
+
+/** Examines an info file. */
+export async function examineInfo(task: Task): Promise<Findings> {
+  const info = parseInfo(new TextDecoder().decode(await task.file.read(0, INFO_LIMIT))) ?? null;
+  const header = info === null ? null : factsOfInfo(task.name, info);
+  const problems = [
+    ...(info === null ? [] : judgeInfo(info)),
+    ...(header?.parityOk === false
+      ? [problem("header-parity", "The kernel dump header's parity was wrong: its fields may be damaged")]
+      : []),
+  ];
+  return makeFindings(task, { kind: "info", header, info, problems });
+}
+
+/** Examines a key. */
+export async function examineKey(task: Task): Promise<Findings> {
+  let key: KernelDumpKey | null = null;
+  const problems: Problem[] = [];
+  try {
+    key = decodeKernelDumpKey(await task.file.read(0, KEY_LIMIT));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.push(problem("key-damaged", error.message));
+  }
+  return makeFindings(task, { kind: "key", header: null, key, problems });
+}
+
+/** Examines a kernel dump header in a file of its own. */
+export function examineHeader(task: Task): Findings {
+  const header = chooseHeader(task);
+  const problems = header === null
+    ? [
+      problem(
+        "header-damaged",
+        "The file begins like a kernel dump header, but is cut or of an unknown version",
+      ),
+    ]
+    : judgeBareHeader(header);
+  return makeFindings(task, { kind: "kernel-dump-header", header, problems });
+}
+
+function judgeBareHeader(header: HeaderFacts): Problem[] {
+  if (header.magic === "Cleared Kernel Dump") {
+    return [problem("header-cleared", "savecore has saved this dump and cleared its header")];
+  }
+  return header.parityOk === false
+    ? [problem("header-parity", "The kernel dump header's parity is wrong: its fields may be damaged")]
+    : [];
+}

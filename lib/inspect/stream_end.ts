@@ -1,0 +1,18 @@
+/**
+ * How a compressed stream ended: the common word of the decoders.
+ *
+ * @module
+ */
+
+/** The end of a compressed stream; what was decoded before it is good in any case but `checksum`. */
+export interface StreamEnd {
+  /**
+   * `end`: whole; `truncated`: the data stops before the stream does; `corrupt`: it breaks the format;
+   * `checksum`: decoded to its end, but it is not what was compressed; `unsupported`: needs what no kernel uses.
+   */
+  readonly reason: "end" | "truncated" | "corrupt" | "checksum" | "unsupported";
+  /** Compressed bytes up to the end of the stream or to where decoding stopped; `null` if not known. */
+  readonly consumed: number | null;
+  /** What was found, in a few words of ours. */
+  readonly detail?: string;
+}

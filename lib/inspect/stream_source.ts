@@ -1,0 +1,118 @@
+/**
+ * A compressed stream as a source: read forwards, its beginning kept, and begun again where a reader goes back.
+ *
+ * @module
+ */
+
+import type { Source } from "./source.ts";
+import type { StreamEnd } from "./stream_end.ts";
+
+/** A decoder at work: pieces that are good until the next one is asked for, then how it ended. */
+export type Stream = AsyncGenerator<Uint8Array, StreamEnd>;
+
+/** What is kept of the beginning: a minidump's header, messages, bitmap and page tables lie there. */
+const HEAD_BYTES = 48 * 2 ** 20;
+/** What is kept of the bytes read last, for readers that go back a little. */
+const RECENT_BYTES = 4 * 2 ** 20;
+
+/** The plain bytes of a compressed stream. Its memory is bounded, whatever is read. */
+export class StreamSource implements Source {
+  readonly randomAccess = false;
+  readonly #open: () => Stream;
+  #stream: Stream | undefined;
+  /** How much the stream has given. */
+  #position = 0;
+  #end: { readonly size: number; readonly how: StreamEnd } | undefined;
+  #head = new Uint8Array(2 ** 18);
+  #headBytes = 0;
+  #recent: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  #recentBytes = 0;
+
+  /** @param open begins the stream anew */
+  constructor(open: () => Stream) {
+    this.#open = open;
+  }
+
+  /** Known once the stream was read to its end. */
+  get size(): number | null {
+    return this.#end?.size ?? null;
+  }
+
+  /** How the stream ended, once it was read that far. */
+  get end(): StreamEnd | undefined {
+    return this.#end?.how;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const end = offset + length;
+    if (end <= this.#headBytes) return this.#head.slice(offset, end);
+    if (offset < this.#keptFrom()) await this.#restart();
+    while (this.#position < end && await this.#advance());
+    const available = Math.max(0, Math.min(end, this.#position) - offset);
+    const bytes = new Uint8Array(available);
+    if (offset < this.#headBytes) bytes.set(this.#head.subarray(offset, Math.min(end, this.#headBytes)));
+    for (const piece of this.#recent) {
+      const from = Math.max(offset, piece.offset);
+      const to = Math.min(end, piece.offset + piece.bytes.byteLength);
+      if (from < to) bytes.set(piece.bytes.subarray(from - piece.offset, to - piece.offset), from - offset);
+    }
+    return bytes;
+  }
+
+  close(): void {
+    this.#recent = [];
+    this.#head = new Uint8Array(0);
+    this.#headBytes = 0;
+    this.#stream = undefined;
+  }
+
+  /** The offset from which on everything up to the position is in memory. */
+  #keptFrom(): number {
+    const first = this.#recent[0];
+    return first === undefined || first.offset <= this.#headBytes ? 0 : first.offset;
+  }
+
+  async #restart(): Promise<void> {
+    await this.#stream?.return({ reason: "end", consumed: null });
+    this.#stream = undefined;
+    this.#position = 0;
+    this.#recent = [];
+    this.#recentBytes = 0;
+  }
+
+  /** Takes the next piece; `false` at the end. */
+  async #advance(): Promise<boolean> {
+    if (this.#end !== undefined && this.#position >= this.#end.size) return false;
+    this.#stream ??= this.#open();
+    const next = await this.#stream.next();
+    if (next.done) {
+      this.#end = { size: this.#position, how: next.value };
+      return false;
+    }
+    this.#keep(this.#position, next.value);
+    this.#position += next.value.byteLength;
+    return true;
+  }
+
+  #keep(offset: number, piece: Uint8Array): void {
+    if (offset === this.#headBytes && offset + piece.byteLength <= HEAD_BYTES) {
+      this.#growHead(offset + piece.byteLength);
+      this.#head.set(piece, offset);
+      this.#headBytes = offset + piece.byteLength;
+      return;
+    }
+    if (offset + piece.byteLength <= this.#headBytes) return;
+    this.#recent.push({ offset, bytes: piece.slice() });
+    this.#recentBytes += piece.byteLength;
+    while (this.#recentBytes - this.#recent[0]!.bytes.byteLength >= RECENT_BYTES) {
+      this.#recentBytes -= this.#recent.shift()!.bytes.byteLength;
+    }
+  }
+
+  #growHead(needed: number): void {
+    if (needed <= this.#head.byteLength) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#head.byteLength));
+    larger.set(this.#head.subarray(0, this.#headBytes));
+    this.#head = larger;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What happened, in five facts, each from where it is told best.
+ *
+ * @module
+ */
+
+import type { InfoFile } from "../kerneldump/info.ts";
+import type { PanicExcerpt } from "../kerneldump/message_text.ts";
+import type { HeaderFacts, Summary, TextdumpFacts } from "./findings.ts";
+
+/** What the summary is drawn from. */
+export interface Sources {
+  readonly header: HeaderFacts | null;
+  readonly info: InfoFile | null;
+  readonly textdump: TextdumpFacts | null;
+  readonly panic: PanicExcerpt | null;
+  readonly messages: string | null;
+}
+
+/** The line that the kernel prints as it boots, the same as its version string. */
+const VERSION_LINE = /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?(FreeBSD \d+\.\d+-[A-Z].*)$/gm;
+
+/** Draws up the summary. */
+export function summarize({ header, info, textdump, panic, messages }: Sources): Summary {
+  return {
+    host: nonEmpty(header?.hostname) ?? info?.client?.host ?? null,
+    time: header?.dumpTime ?? textdump?.members[0]?.mtime ?? null,
+    panic: longest(nonEmpty(header?.panicString), nonEmpty(textdump?.panic?.trimEnd()), panic?.panic ?? null),
+    version: nonEmpty(header?.versionString) ?? nonEmpty(textdump?.version) ?? lastVersion(messages),
+    uptime: panic?.uptime ?? null,
+  };
+}
+
+function nonEmpty(text: string | null | undefined): string | null {
+  return text === undefined || text === "" ? null : text;
+}
+
+/** The first that is there; but the header cuts a panic off after 174 bytes, where the messages have all of it. */
+function longest(...candidates: (string | null)[]): string | null {
+  const present = candidates.filter((candidate) => candidate !== null);
+  const first = present[0] ?? null;
+  if (first === null) return null;
+  return present.find((other) => other.length > first.length && other.startsWith(first)) ?? first;
+}
+
+function lastVersion(messages: string | null): string | null {
+  let last: string | null = null;
+  for (const match of messages?.slice(-LOOK_BACK).matchAll(VERSION_LINE) ?? []) last = match[1] ?? null;
+  return last;
+}
+
+const LOOK_BACK = 4 * 2 ** 20;

@@ -1,0 +1,105 @@
+/**
+ * What a file is, by its first and last bytes (reference kernel-dump-formats.md, section 10.1).
+ *
+ * @module
+ */
+
+import { findTrailingHeader } from "./device_image.ts";
+import { decodeElfCore, hasElfMagic, isKernelDump, isProcessCore, segmentTable } from "./elf_core.ts";
+import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./header.ts";
+import { looksLikeKey } from "./key.ts";
+import { hasMinidumpMagic } from "./minidump.ts";
+import { hasUstarMagic, TEXTDUMP_MEMBERS, ustarName } from "./textdump.ts";
+
+/** Bytes of a file's start that {@linkcode identify} wants: enough for the largest key file. */
+export const SAMPLE_START_SIZE = 8192;
+/** Bytes of a file's end that {@linkcode identify} wants: a large sector. */
+export const SAMPLE_END_SIZE = 4096;
+
+/** What is known of a file. */
+export interface Sample {
+  /** The file's name without its folder: a hint where the bytes have no magic. */
+  readonly name: string;
+  /** The first {@linkcode SAMPLE_START_SIZE} bytes, or all. */
+  readonly start: Uint8Array;
+  /** The last {@linkcode SAMPLE_END_SIZE} bytes, or all; `null` where the end cannot be read without the rest. */
+  readonly end: Uint8Array | null;
+  /** Bytes of the file; `null` if not known. */
+  readonly size: number | null;
+}
+
+/** What a file is. */
+export type Identity =
+  | { readonly kind: "minidump"; readonly trailingHeader: boolean }
+  /** `dataOffset`: where the ELF header is; 512 behind the header that old powerpc kernels sent first. */
+  | { readonly kind: "elf-core"; readonly dataOffset: 0 | 512 }
+  | { readonly kind: "compressed"; readonly compression: "gzip" | "zstd"; readonly trailingHeader: boolean }
+  | { readonly kind: "textdump" }
+  | { readonly kind: "info" }
+  | { readonly kind: "kernel-dump-header" }
+  | { readonly kind: "key" }
+  | { readonly kind: "device-image" }
+  | { readonly kind: "encrypted" }
+  /** `hint` says what it seems to be instead, in words that continue "it is". */
+  | { readonly kind: "unknown"; readonly hint: string | null };
+
+/** Tells what a file is. Never throws: what cannot be told is `unknown`. */
+export function identify(sample: Sample): Identity {
+  const { name, start, end, size } = sample;
+  const trailingHeader = end !== null && findTrailingHeader(end) !== undefined;
+  if (hasMinidumpMagic(start)) return { kind: "minidump", trailingHeader };
+  if (hasElfMagic(start)) return identifyElf(start, 0);
+  if (start[0] === 0x1f && start[1] === 0x8b) {
+    return { kind: "compressed", compression: "gzip", trailingHeader };
+  }
+  if (hasZstdMagic(start)) return { kind: "compressed", compression: "zstd", trailingHeader };
+  if (isTextdump(start, name)) return { kind: "textdump" };
+  if (isInfo(start)) return { kind: "info" };
+  if (hasKernelDumpMagic(start)) return identifyHeader(start);
+  if (isKey(start, name, size)) return { kind: "key" };
+  if (trailingHeader) return { kind: "device-image" };
+  if (name.startsWith("vmcore_encrypted")) return { kind: "encrypted" };
+  return { kind: "unknown", hint: size === 0 ? "empty" : null };
+}
+
+function identifyElf(start: Uint8Array, dataOffset: 0 | 512): Identity {
+  const elf = start.subarray(dataOffset);
+  try {
+    const { tableOffset, tableSize } = segmentTable(elf);
+    const core = decodeElfCore(elf, elf.subarray(tableOffset, tableOffset + tableSize));
+    if (isKernelDump(core)) return { kind: "elf-core", dataOffset };
+    if (isProcessCore(core)) return { kind: "unknown", hint: "the core of a process, not a kernel dump" };
+    return { kind: "unknown", hint: "an ELF file, but no kernel dump" };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { kind: "unknown", hint: "an ELF file, cut or damaged" };
+    throw error;
+  }
+}
+
+/** The header of a dump that follows it: only what old powerpc kernels sent by TFTP is like that. */
+function identifyHeader(start: Uint8Array): Identity {
+  if (!hasElfMagic(start.subarray(KERNEL_DUMP_HEADER_SIZE))) return { kind: "kernel-dump-header" };
+  const elf = identifyElf(start, KERNEL_DUMP_HEADER_SIZE);
+  return elf.kind === "elf-core" ? elf : { kind: "kernel-dump-header" };
+}
+
+function hasZstdMagic(start: Uint8Array): boolean {
+  return start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
+}
+
+function isTextdump(start: Uint8Array, name: string): boolean {
+  if (!hasUstarMagic(start)) return false;
+  return TEXTDUMP_MEMBERS.includes(ustarName(start)) || name.startsWith("textdump.tar");
+}
+
+/** savecore's and netdumpd's first lines (sections 2.2 and 2.3). */
+function isInfo(start: Uint8Array): boolean {
+  const line = new TextDecoder("latin1").decode(start.subarray(0, 32));
+  return line.startsWith("Dump header from device") || line.startsWith("Dump from ");
+}
+
+/** Keys have no magic, so the whole file must look like one; a name that says so allows for a damaged one. */
+function isKey(start: Uint8Array, name: string, size: number | null): boolean {
+  if (size !== null && size === start.byteLength && looksLikeKey(start)) return true;
+  return name.startsWith("key.") && (start[0] === 1 || start[0] === 2);
+}

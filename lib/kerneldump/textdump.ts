@@ -1,0 +1,166 @@
+/**
+ * Textdumps: a ustar archive of the kernel's text outputs, with quirks that strict readers trip over (reference
+ * kernel-dump-formats.md, section 6).
+ *
+ * @module
+ */
+
+import { type Problem, problem } from "./problem.ts";
+import { type ReadAt, readSpan, roundUp } from "./read_at.ts";
+
+/** A member of a textdump. */
+export interface TextdumpMember {
+  /** Unfiltered: escape it before it is shown. */
+  readonly name: string;
+  /** Where its text begins. */
+  readonly offset: number;
+  readonly size: number;
+  /** Unix time in seconds; `null` if it is unreadable. */
+  readonly mtime: number | null;
+  /** Whether the file holds all of it. */
+  readonly complete: boolean;
+}
+
+/** What a textdump holds. */
+export interface Textdump {
+  readonly members: readonly TextdumpMember[];
+  /** Bytes of archive up to the end of the last member, with its padding. */
+  readonly size: number;
+  readonly problems: readonly Problem[];
+}
+
+/** What the kernel writes, in this order. */
+export const TEXTDUMP_MEMBERS: readonly string[] = [
+  "ddb.txt",
+  "config.txt",
+  "msgbuf.txt",
+  "panic.txt",
+  "version.txt",
+];
+
+/** Bytes of a header and of a unit of contents. */
+export const TEXTDUMP_BLOCK_SIZE = 512;
+
+/** The kernel writes five; this bounds a file that lies. */
+const MEMBER_LIMIT = 64;
+/** How far a valid header is looked for behind a damaged one: textdumps are a few MB at most. */
+const RESYNC_LIMIT = 64 * 1024 * 1024;
+
+const NAME = [0, 100] as const;
+const SIZE = [124, 12] as const;
+const MTIME = [136, 12] as const;
+const CHECKSUM = [148, 8] as const;
+const USTAR = [257, 6] as const;
+
+/** Tells whether a block is a ustar header, by its magic; its checksum is another matter. */
+export function hasUstarMagic(block: Uint8Array): boolean {
+  return readString(block, ...USTAR) === "ustar";
+}
+
+/** The name of the member that a ustar header begins. */
+export function ustarName(block: Uint8Array): string {
+  return readString(block, ...NAME);
+}
+
+/**
+ * Lists a textdump. There is no end marker: it ends where the file does. A lone block of zeros is no end, but what
+ * the kernel writes for an empty panic text.
+ */
+export async function readTextdump(readAt: ReadAt): Promise<Textdump> {
+  const members: TextdumpMember[] = [];
+  const problems: Problem[] = [];
+  let offset = 0;
+  let size = 0;
+  let zeros = 0;
+  let damagedAt: number | undefined;
+  while (members.length < MEMBER_LIMIT && offset - (damagedAt ?? offset) < RESYNC_LIMIT) {
+    const block = await readAt(offset, TEXTDUMP_BLOCK_SIZE);
+    if (block.byteLength === 0) break;
+    if (block.byteLength < TEXTDUMP_BLOCK_SIZE) {
+      problems.push(problem("textdump-truncated", `The textdump ends inside the block at offset ${offset}`));
+      break;
+    }
+    // Two blocks of zeros end an archive that another tool wrote.
+    zeros = block.every((byte) => byte === 0) ? zeros + 1 : 0;
+    if (zeros === 2) break;
+    const found = zeros > 0 ? undefined : decodeUstar(block);
+    if (found !== undefined) {
+      const member = await locate(readAt, found, offset + TEXTDUMP_BLOCK_SIZE);
+      members.push(member);
+      problems.push(...checkMember(member));
+      damagedAt = undefined;
+      offset = size = member.offset + roundUp(member.size, TEXTDUMP_BLOCK_SIZE);
+      if (!member.complete) break;
+      continue;
+    }
+    if (zeros === 0 && damagedAt === undefined) {
+      damagedAt = offset;
+      problems.push(problem("textdump-damaged", `The textdump's block at offset ${offset} begins no member`));
+    }
+    offset += TEXTDUMP_BLOCK_SIZE;
+  }
+  return { members, size, problems };
+}
+
+/**
+ * Reads a member's text, unfiltered.
+ *
+ * @param limit bytes to read at most
+ * @returns `null` if the textdump has no such member
+ */
+export async function readTextdumpMember(
+  readAt: ReadAt,
+  textdump: Textdump,
+  name: string,
+  limit: number,
+): Promise<string | null> {
+  const member = textdump.members.find((m) => m.name === name);
+  if (member === undefined) return null;
+  const bytes = await readSpan(readAt, member.offset, Math.min(member.size, limit));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+type Header = Pick<TextdumpMember, "name" | "size" | "mtime">;
+
+/** Decodes a ustar header; `undefined` if it is none or its checksum is wrong. */
+function decodeUstar(block: Uint8Array): Header | undefined {
+  const size = readOctal(block, ...SIZE);
+  if (!hasUstarMagic(block) || size === null) return undefined;
+  if (readOctal(block, ...CHECKSUM) !== checksum(block)) return undefined;
+  return { name: ustarName(block), size, mtime: readOctal(block, ...MTIME) };
+}
+
+/** The sum of the header's bytes, those of the sum itself taken as spaces. */
+function checksum(block: Uint8Array): number {
+  const [at, length] = CHECKSUM;
+  const inChecksum = (i: number) => i >= at && i < at + length;
+  return block.reduce((sum, byte, i) => sum + (inChecksum(i) ? 0x20 : byte), 0);
+}
+
+async function locate(readAt: ReadAt, header: Header, offset: number): Promise<TextdumpMember> {
+  const complete = header.size === 0 || (await readAt(offset + header.size - 1, 1)).byteLength === 1;
+  return { ...header, offset, complete };
+}
+
+function checkMember(member: TextdumpMember): Problem[] {
+  if (!TEXTDUMP_MEMBERS.includes(member.name)) {
+    const known = TEXTDUMP_MEMBERS.join(", ");
+    return [problem("textdump-unknown-member", `The textdump holds a member that is none of ${known}`)];
+  }
+  if (member.complete) return [];
+  return [
+    problem("textdump-truncated", `The textdump ends inside ${member.name}, which has ${member.size} bytes`),
+  ];
+}
+
+/** Octal digits, padded with spaces or not, ended by NUL or space; `null` if it is something else. */
+function readOctal(block: Uint8Array, at: number, length: number): number | null {
+  const digits = /^ *([0-7]{1,12}) *$/.exec(readString(block, at, length))?.[1];
+  return digits === undefined ? null : parseInt(digits, 8);
+}
+
+function readString(block: Uint8Array, at: number, length: number): string {
+  const field = block.subarray(at, at + length);
+  const nul = field.indexOf(0);
+  return new TextDecoder("latin1").decode(nul < 0 ? field : field.subarray(0, nul));
+}
