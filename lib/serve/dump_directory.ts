@@ -71,16 +71,25 @@ export function reserveIndex(fs: FileSystem, directory: string, host: string): R
     tries++;
     const path = join(directory, dumpNames(host, index).info);
     try {
-      const infoFd = fs.create(path, DUMP_FILE_MODE);
-      if (fs.realPath(path) === path) return { index, infoFd };
-      fs.close(infoFd);
-      fs.remove(path);
-      throw new PlaceError("the directory was replaced by a link");
+      return { index, infoFd: createInPlace(fs, path) };
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
   }
   throw new PlaceError("no free index");
+}
+
+/** Creates a file, and makes sure that the directory was not replaced by a link while it did. */
+function createInPlace(fs: FileSystem, path: string): number {
+  const fd = fs.create(path, DUMP_FILE_MODE);
+  try {
+    if (fs.realPath(path) !== path) throw new PlaceError("the directory was replaced by a link");
+    return fd;
+  } catch (error) {
+    fs.close(fd);
+    fs.remove(path);
+    throw error;
+  }
 }
 
 /** The index in a host's bounds file; 0 if there is none, or nothing sensible in it. */
@@ -103,6 +112,7 @@ export async function raiseBounds(
   next: number,
 ): Promise<void> {
   if (readBounds(fs, directory, host) >= next) return;
+  checkPlace(fs, directory);
   const path = join(directory, boundsName(host));
   const kind = fs.entry(path)?.kind ?? "file";
   if (kind !== "file") throw new PlaceError(`${boundsName(host)} is not a file`);
@@ -112,7 +122,9 @@ export async function raiseBounds(
     const bytes = new TextEncoder().encode(`${next}\n`);
     fs.write(fd, bytes, 0, bytes.byteLength, 0);
     await fs.sync(fd);
-    fs.replace(temporary, path);
+    // Another dump of the host may have raised them further meanwhile.
+    if (readBounds(fs, directory, host) >= next) fs.remove(temporary);
+    else fs.replace(temporary, path);
   } catch (error) {
     fs.remove(temporary);
     throw error;

@@ -5,19 +5,16 @@
  */
 import { join } from "@std/path";
 import type { Compression } from "../kerneldump/header.ts";
+import { CoreFile } from "./core_file.ts";
 import { checkPlace, raiseBounds, reserveIndex, resolvePlace } from "./dump_directory.ts";
-import { errorCode, type FileSystem } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 import type { DumpPlace, JournalHead } from "./journal.ts";
 import { JournalFile } from "./journal_file.ts";
-import { coreName, type DumpNames, dumpNames, incompleteCoreName, parseDumpName } from "./names.ts";
+import { coreName, type DumpNames, dumpNames, incompleteCoreName } from "./names.ts";
 
 const DUMP_FILE_MODE = 0o600;
 /** Mode of a key file, as netdumpd's (reference netdump-protocol.md 5.3). */
 const KEY_FILE_MODE = 0o400;
-/** Zeros of this size and alignment are not written: the file stays sparse where the dump is empty. */
-const SPARSE_BLOCK_SIZE = 4096;
-/** A long dump is synced each time it has grown by so much, so that the last sync is short (P2). */
-const SYNC_EVERY_BYTES = 128 * 1024 * 1024;
 
 /** What becomes of a finished dump. */
 export interface Ending {
@@ -36,7 +33,12 @@ export interface LinkRequest {
   readonly host: string;
   readonly core: string;
   readonly info: string;
+  /** `false` takes the links away again, if they lead to this dump: it did not become final after all. */
+  readonly wanted: boolean;
 }
+
+/** Makes or removes links; rejects with what went wrong. */
+export type Linker = (request: LinkRequest) => Promise<void>;
 
 /** Open files of one dump. Methods throw the file system's errors. */
 export class DumpFiles {
@@ -47,21 +49,20 @@ export class DumpFiles {
   readonly index: number;
   readonly journal: JournalFile;
   readonly #fs: FileSystem;
-  readonly #coreFd: number;
+  readonly #coreFile: CoreFile;
   readonly #infoFd: number;
   #core: string;
   #headerFd: number | undefined;
   #keyFd: number | undefined;
-  #coreSize: number;
-  #syncedSize = 0;
-  #syncing: Promise<void> | undefined;
+  #linked = false;
+  #closed = false;
 
   private constructor(
     fs: FileSystem,
     directory: string,
     place: DumpPlace,
     index: number,
-    open: { core: string; coreFd: number; infoFd: number; journal: JournalFile },
+    open: { core: string; coreFile: CoreFile; infoFd: number; journal: JournalFile },
   ) {
     this.#fs = fs;
     this.directory = directory;
@@ -69,10 +70,9 @@ export class DumpFiles {
     this.index = index;
     this.names = dumpNames(place.host, index);
     this.#core = open.core;
-    this.#coreFd = open.coreFd;
+    this.#coreFile = open.coreFile;
     this.#infoFd = open.infoFd;
     this.journal = open.journal;
-    this.#coreSize = fs.sizeOf(open.coreFd);
   }
 
   /**
@@ -92,10 +92,13 @@ export class DumpFiles {
       undo.push(() => fs.remove(join(directory, dumpNames(host, index).info)), () => fs.close(infoFd));
       journal.append({ index });
       const core = incompleteCoreName(host, index, false);
-      const coreFd = fs.create(join(directory, core), DUMP_FILE_MODE);
-      return new DumpFiles(fs, directory, head.place, index, { core, coreFd, infoFd, journal });
+      const path = join(directory, core);
+      const coreFd = fs.create(path, DUMP_FILE_MODE);
+      undo.push(() => fs.remove(path), () => fs.close(coreFd));
+      const coreFile = new CoreFile(fs, coreFd);
+      return new DumpFiles(fs, directory, head.place, index, { core, coreFile, infoFd, journal });
     } catch (error) {
-      for (const step of undo.reverse()) step();
+      tryEach(undo.reverse());
       throw error;
     }
   }
@@ -104,47 +107,39 @@ export class DumpFiles {
    * Opens the files of a dump that its journal tells of (P9).
    *
    * @param finalCore the core's final name, if it may have it already
-   * @returns `undefined` if the server was killed before they all existed; what did exist is removed
    */
   static reopen(
     fs: FileSystem,
     root: string,
     head: JournalHead,
-    index: number | undefined,
+    index: number,
     finalCore: string | undefined,
-  ): DumpFiles | undefined {
+  ): DumpFiles {
     const { host } = head.place;
     const directory = resolvePlace(fs, root, head.place.directory);
-    if (index === undefined) {
-      removeReservations(fs, directory, host);
-      return undefined;
-    }
-    const core = [
-      ...(finalCore === undefined ? [] : [finalCore]),
-      incompleteCoreName(host, index, true),
-      incompleteCoreName(host, index, false),
-    ].find((name) => fs.entry(join(directory, name))?.kind === "file");
-    if (core === undefined) {
-      removeReservations(fs, directory, host);
-      return undefined;
-    }
+    const core = findCore(fs, directory, host, index, finalCore);
     const names = dumpNames(host, index);
-    const opened: number[] = [];
-    const open = (path: string) => {
-      const fd = fs.reopen(path);
-      opened.push(fd);
+    const undo: (() => void)[] = [];
+    const open = (name: string) => {
+      const path = join(directory, name);
+      const fd = fs.entry(path) === undefined ? fs.create(path, DUMP_FILE_MODE) : fs.reopen(path);
+      undo.push(() => fs.close(fd));
       return fd;
     };
     try {
-      const coreFd = open(join(directory, core));
-      const infoFd = open(join(directory, names.info));
+      const coreFile = new CoreFile(fs, open(core));
+      const infoFd = open(names.info);
       const journal = JournalFile.reopen(fs, root, head.session.id);
-      const files = new DumpFiles(fs, directory, head.place, index, { core, coreFd, infoFd, journal });
-      files.#headerFd = files.#reopenIfThere(names.header, open);
-      files.#keyFd = files.#reopenIfThere(names.key, open);
+      undo.push(() => journal.close({ forget: false }));
+      const files = new DumpFiles(fs, directory, head.place, index, { core, coreFile, infoFd, journal });
+      if (fs.entry(join(directory, names.header)) !== undefined) files.#headerFd = open(names.header);
+      if (fs.entry(join(directory, names.key)) !== undefined) {
+        fs.chmod(join(directory, names.key), DUMP_FILE_MODE);
+        files.#keyFd = open(names.key);
+      }
       return files;
     } catch (error) {
-      for (const fd of opened) fs.close(fd);
+      tryEach(undo.reverse());
       throw error;
     }
   }
@@ -156,23 +151,12 @@ export class DumpFiles {
 
   /** Size of the core file. */
   get coreSize(): number {
-    return this.#coreSize;
+    return this.#coreFile.size;
   }
 
-  /**
-   * Writes `bytes[at, at + length)` at `offset` of the core. Blocks of zeros behind the end of the file are left
-   * out; the file is prolonged over them.
-   *
-   * @param words the same memory as `bytes`, from its start
-   */
+  /** Writes to the core (see {@linkcode CoreFile.write}). */
   writeCore(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
-    const end = offset + length;
-    if (offset < this.#coreSize || (at & 3) !== 0) {
-      this.#fs.write(this.#coreFd, bytes, at, length, offset);
-    } else {
-      this.#writeSparsely(bytes, words, at, length, offset);
-    }
-    if (end > this.#coreSize) this.#coreSize = end;
+    this.#coreFile.write(bytes, words, at, length, offset);
   }
 
   /** Writes a piece of the kernel dump header. */
@@ -198,24 +182,21 @@ export class DumpFiles {
     this.#fs.truncate(this.#infoFd, bytes.byteLength);
   }
 
-  /** Starts a sync of the core in the background, if it has grown enough since the last (P2). */
+  /** Starts a sync of the core in the background, if enough has been written since the last (P2). */
   syncAsItGrows(onError: (error: unknown) => void): void {
-    if (this.#syncing !== undefined || this.#coreSize - this.#syncedSize < SYNC_EVERY_BYTES) return;
-    this.#syncedSize = this.#coreSize;
-    this.#syncing = this.#fs.sync(this.#coreFd).catch(onError).finally(() => this.#syncing = undefined);
+    this.#coreFile.syncAsItGrows(onError);
   }
 
   /**
    * Makes the dump final (P1): everything on stable storage under its final names. May be called again after it
    * was interrupted.
    *
-   * @param link makes the links to the newest dump; called for a complete dump only
+   * @param link called for a complete dump only
    */
-  async finalize(ending: Ending, link: (request: LinkRequest) => Promise<void>): Promise<void> {
+  async finalize(ending: Ending, link: Linker): Promise<void> {
     const { index, place: { host } } = this;
-    await this.#syncing;
-    this.#setCoreSize(ending.coreBytes);
-    await this.#fs.sync(this.#coreFd);
+    this.#coreFile.setSize(ending.coreBytes);
+    await this.#coreFile.sync();
     this.#renameCore(
       ending.complete
         ? coreName(host, index, ending.encrypted, ending.compression)
@@ -224,18 +205,24 @@ export class DumpFiles {
     await this.#label(ending.info);
     await raiseBounds(this.#fs, this.directory, host, index + 1);
     if (ending.complete) {
-      await link({ directory: this.directory, host, core: this.#core, info: this.names.info });
+      this.#linked = true;
+      await link(this.#linkRequest(true));
     }
     await this.#fs.syncDirectory(this.directory);
-    this.journal.append({ final: ending.complete, atMs: Date.now(), core: this.#core });
+    try {
+      this.journal.append({ final: ending.complete, atMs: Date.now(), core: this.#core });
+    } catch {
+      // The dump is final. A server that is started again makes it final once more, which changes nothing.
+    }
   }
 
   /**
    * Labels the dump as incomplete and leaves it (P10). Every step is tried whatever becomes of the others.
    *
+   * @param link takes links away that a dump got which could not be made final
    * @returns the first error
    */
-  async abandon(encrypted: boolean, info: string): Promise<unknown> {
+  async abandon(encrypted: boolean, info: string, link: Linker): Promise<unknown> {
     const { index, place: { host } } = this;
     let first: unknown;
     const attempt = async (step: () => unknown) => {
@@ -245,22 +232,54 @@ export class DumpFiles {
         first ??= error;
       }
     };
-    await attempt(() => this.#syncing);
+    if (this.#linked) await attempt(() => link(this.#linkRequest(false)));
     await attempt(() => this.#renameCore(incompleteCoreName(host, index, encrypted)));
-    await attempt(() => this.#setCoreSize(this.#coreSize));
+    // A write that failed half-way may have left bytes behind those that were acked.
+    await attempt(() => this.#coreFile.setSize(this.#coreFile.size));
     await attempt(() => this.#label(info));
-    await attempt(() => this.#fs.sync(this.#coreFd));
+    await attempt(() => this.#coreFile.sync());
     await attempt(() => raiseBounds(this.#fs, this.directory, host, index + 1));
     await attempt(() => this.#fs.syncDirectory(this.directory));
     return first;
   }
 
-  /** Closes all files; with `forget`, removes the journal: the session will not be taken up again. */
+  /** Removes the files of a dump that has received nothing. Every step is tried. */
+  discard(): void {
+    const paths = [this.#core, this.names.info].map((name) => join(this.directory, name));
+    tryEach([...paths.map((path) => () => this.#fs.remove(path)), () => this.close({ forget: true })]);
+  }
+
+  /**
+   * Closes all files but the journal: what is final is not written any more.
+   *
+   * @throws the first error, after all of them were tried
+   */
+  closeFinal(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const fds = [this.#infoFd, this.#headerFd, this.#keyFd].filter((fd) => fd !== undefined);
+    const error = tryEach([() => this.#coreFile.close(), ...fds.map((fd) => () => this.#fs.close(fd))]);
+    if (error !== undefined) throw error;
+  }
+
+  /**
+   * Closes all files; with `forget`, removes the journal: the session will not be taken up again.
+   *
+   * @throws the first error, after all of them were tried
+   */
   close(options: { readonly forget: boolean }): void {
-    for (const fd of [this.#coreFd, this.#infoFd, this.#headerFd, this.#keyFd]) {
-      if (fd !== undefined) this.#fs.close(fd);
-    }
-    this.journal.close(options);
+    const error = tryEach([() => this.closeFinal(), () => this.journal.close(options)]);
+    if (error !== undefined) throw error;
+  }
+
+  #linkRequest(wanted: boolean): LinkRequest {
+    return {
+      directory: this.directory,
+      host: this.place.host,
+      core: this.#core,
+      info: this.names.info,
+      wanted,
+    };
   }
 
   #create(name: string): number {
@@ -268,33 +287,11 @@ export class DumpFiles {
     return this.#fs.create(join(this.directory, name), DUMP_FILE_MODE);
   }
 
-  #reopenIfThere(name: string, open: (path: string) => number): number | undefined {
-    const path = join(this.directory, name);
-    if (this.#fs.entry(path) === undefined) return undefined;
-    // A key that was made read-only is final, and not written again.
-    this.#fs.chmod(path, DUMP_FILE_MODE);
-    return open(path);
-  }
-
   #renameCore(to: string): void {
     if (to === this.#core) return;
     checkPlace(this.#fs, this.directory);
-    const from = join(this.directory, this.#core);
-    const target = join(this.directory, to);
-    try {
-      this.#fs.renameExclusively(from, target);
-    } catch (error) {
-      // A server killed between link and unlink leaves both names on one file.
-      const there = this.#fs.entry(target);
-      if (errorCode(error) !== "EEXIST" || there?.inode !== this.#fs.entry(from)?.inode) throw error;
-      this.#fs.remove(from);
-    }
+    this.#fs.renameExclusively(join(this.directory, this.#core), join(this.directory, to));
     this.#core = to;
-  }
-
-  #setCoreSize(sizeBytes: number): void {
-    if (this.#fs.sizeOf(this.#coreFd) !== sizeBytes) this.#fs.truncate(this.#coreFd, sizeBytes);
-    this.#coreSize = sizeBytes;
   }
 
   async #label(info: string): Promise<void> {
@@ -303,46 +300,48 @@ export class DumpFiles {
     if (this.#headerFd !== undefined) await this.#fs.sync(this.#headerFd);
     if (this.#keyFd !== undefined) {
       await this.#fs.sync(this.#keyFd);
+      checkPlace(this.#fs, this.directory);
       this.#fs.chmod(join(this.directory, this.names.key), KEY_FILE_MODE);
-    }
-  }
-
-  #writeSparsely(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
-    const firstBlock = Math.ceil(offset / SPARSE_BLOCK_SIZE) * SPARSE_BLOCK_SIZE;
-    let pending = 0; // start of what is to be written, relative to `at`
-    let position = Math.min(firstBlock - offset, length);
-    for (; position + SPARSE_BLOCK_SIZE <= length; position += SPARSE_BLOCK_SIZE) {
-      if (!isZero(words, (at + position) >> 2, SPARSE_BLOCK_SIZE >> 2)) continue;
-      if (position > pending) {
-        this.#fs.write(this.#coreFd, bytes, at + pending, position - pending, offset + pending);
-      }
-      pending = position + SPARSE_BLOCK_SIZE;
-    }
-    if (pending < length) {
-      this.#fs.write(this.#coreFd, bytes, at + pending, length - pending, offset + pending);
-    } else if (pending > 0) {
-      this.#fs.truncate(this.#coreFd, offset + length);
     }
   }
 }
 
 /**
- * Removes info files that reserve an index and were never written, with their empty cores: what a server leaves
- * that was killed while it created a dump's files. Only to be called before sessions run.
+ * Finds the core file of a dump. A server killed in the middle of a renaming leaves two names on one file; the old
+ * one is removed.
  */
-function removeReservations(fs: FileSystem, directory: string, host: string): void {
-  for (const name of fs.list(directory)) {
-    const parsed = parseDumpName(name, host);
-    if (parsed?.stem !== "info" || fs.entry(join(directory, name))?.sizeBytes !== 0) continue;
-    fs.remove(join(directory, name));
-    const core = join(directory, incompleteCoreName(host, parsed.index, false));
-    if (fs.entry(core)?.sizeBytes === 0) fs.remove(core);
+function findCore(
+  fs: FileSystem,
+  directory: string,
+  host: string,
+  index: number,
+  finalCore: string | undefined,
+): string {
+  const names = [
+    ...(finalCore === undefined ? [] : [finalCore]),
+    incompleteCoreName(host, index, true),
+    incompleteCoreName(host, index, false),
+  ];
+  const [core, ...older] = [...new Set(names)].flatMap((name) => {
+    const entry = fs.entry(join(directory, name));
+    return entry?.kind === "file" ? [{ name, inode: entry.inode }] : [];
+  });
+  if (core === undefined) throw new Error("the core file is gone");
+  for (const { name, inode } of older) {
+    if (inode === core.inode) fs.remove(join(directory, name));
   }
+  return core.name;
 }
 
-function isZero(words: Int32Array, from: number, count: number): boolean {
-  for (let i = from, end = from + count; i < end; i++) {
-    if (words[i] !== 0) return false;
+/** Does everything, whatever goes wrong; returns the first error. */
+function tryEach(steps: readonly (() => void)[]): unknown {
+  let first: unknown;
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      first ??= error;
+    }
   }
-  return true;
+  return first;
 }

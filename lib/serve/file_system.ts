@@ -76,7 +76,8 @@ export function describeError(error: unknown): string {
   return MEANINGS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
-function linkingUnsupported(error: unknown): boolean {
+/** Tells whether an error means that the file system has no links of the kind asked for. */
+export function linkingUnsupported(error: unknown): boolean {
   return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(errorCode(error));
 }
 
@@ -121,7 +122,12 @@ export const realFileSystem: FileSystem = {
       fs.renameSync(from, to);
       return;
     }
-    fs.unlinkSync(from);
+    try {
+      fs.unlinkSync(from);
+    } catch (error) {
+      fs.unlinkSync(to);
+      throw error;
+    }
   },
   replace: (from, to) => fs.renameSync(from, to),
   remove: (path) => fs.unlinkSync(path),

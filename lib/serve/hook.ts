@@ -6,16 +6,20 @@
  */
 import { escapeLine } from "../text/escape.ts";
 import { formatRanges } from "./completeness.ts";
-import type { DumpRecord, Outcome, Report } from "./orders.ts";
+import type { DumpRecord, FinishedReport, Outcome } from "./orders.ts";
 
-/** Time after which a program is told to end, and after which it is made to. */
-const TIME_LIMIT_MS = 10 * 60_000;
-const GRACE_MS = 10_000;
 const MOST_AT_ONCE = 4;
 const MOST_WAITING = 1024;
 
-/** A finished dump, as reported. */
-export type FinishedReport = Extract<Report, { report: "finished" }>;
+/** Times that a program is given. */
+export interface HookLimits {
+  /** After this it is told to end. */
+  readonly timeLimitMs: number;
+  /** So much later it is made to. */
+  readonly graceMs: number;
+}
+
+const LIMITS: HookLimits = { timeLimitMs: 10 * 60_000, graceMs: 10_000 };
 
 /** What became of a run, for the log. */
 export type HookResult =
@@ -33,14 +37,21 @@ export class Hook {
   readonly #program: string;
   readonly #cwd: string;
   readonly #onResult: (result: HookResult, dump: DumpRecord) => void;
+  readonly #limits: HookLimits;
   readonly #waiting: FinishedReport[] = [];
   readonly #running = new Set<Promise<void>>();
 
   /** @param program absolute path */
-  constructor(program: string, cwd: string, onResult: (result: HookResult, dump: DumpRecord) => void) {
+  constructor(
+    program: string,
+    cwd: string,
+    onResult: (result: HookResult, dump: DumpRecord) => void,
+    limits = LIMITS,
+  ) {
     this.#program = program;
     this.#cwd = cwd;
     this.#onResult = onResult;
+    this.#limits = limits;
   }
 
   /** Runs the program for a dump, now or when its turn comes. */
@@ -53,9 +64,23 @@ export class Hook {
     this.#next();
   }
 
-  /** Resolves when all have run. */
-  async settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+  /**
+   * Resolves when all have run, or when the patience is over: then those that run go on by themselves.
+   *
+   * @returns how many run, and how many did not get to it
+   */
+  async settled(patienceMs: number): Promise<{ readonly running: number; readonly waiting: number }> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let late = false;
+    const lateness = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        late = true;
+        resolve();
+      }, patienceMs);
+    });
+    while (this.#running.size > 0 && !late) await Promise.race([Promise.all(this.#running), lateness]);
+    clearTimeout(timer);
+    return { running: this.#running.size, waiting: this.#waiting.length };
   }
 
   #next(): void {
@@ -86,13 +111,14 @@ export class Hook {
     } catch (error) {
       return { result: "failed", reason: (error as Error).message };
     }
+    const { timeLimitMs, graceMs } = this.#limits;
     let timedOut = false;
     const timers = [
       setTimeout(() => {
         timedOut = true;
         kill(child, "SIGTERM");
-      }, TIME_LIMIT_MS),
-      setTimeout(() => kill(child, "SIGKILL"), TIME_LIMIT_MS + GRACE_MS),
+      }, timeLimitMs),
+      setTimeout(() => kill(child, "SIGKILL"), timeLimitMs + graceMs),
     ];
     const status = await child.status;
     for (const timer of timers) clearTimeout(timer);

@@ -11,6 +11,8 @@ import { STATE_DIRECTORY } from "./names.ts";
 const JOURNAL_MODE = 0o600;
 /** Ends the name of a journal's file. */
 export const JOURNAL_SUFFIX = ".journal";
+/** Follows the name of one that is being written in place of another. */
+export const REPLACEMENT_SUFFIX = ".new";
 
 /** An open journal. Methods throw the file system's errors. */
 export class JournalFile {
@@ -20,17 +22,17 @@ export class JournalFile {
   #size: number;
   #buffer = new Uint8Array(4096);
 
-  private constructor(fs: FileSystem, path: string, fd: number) {
+  private constructor(fs: FileSystem, path: string, fd: number, size: number) {
     this.#fs = fs;
     this.#path = path;
     this.#fd = fd;
-    this.#size = fs.sizeOf(fd);
+    this.#size = size;
   }
 
   /** Creates the journal of a new session. */
   static create(fs: FileSystem, root: string, head: JournalHead): JournalFile {
     const path = journalPath(root, head.session.id);
-    const journal = new JournalFile(fs, path, fs.create(path, JOURNAL_MODE));
+    const journal = new JournalFile(fs, path, fs.create(path, JOURNAL_MODE), 0);
     try {
       journal.append(head);
       return journal;
@@ -43,11 +45,15 @@ export class JournalFile {
   /** Opens a journal to go on with it. A last line that was cut off is cut off for good. */
   static reopen(fs: FileSystem, root: string, id: string): JournalFile {
     const path = journalPath(root, id);
-    const bytes = fs.readBytes(path);
-    const journal = new JournalFile(fs, path, fs.reopen(path));
-    journal.#size = bytes.lastIndexOf(0x0a) + 1;
-    fs.truncate(journal.#fd, journal.#size);
-    return journal;
+    const size = fs.readBytes(path).lastIndexOf(0x0a) + 1;
+    const journal = new JournalFile(fs, path, fs.reopen(path), size);
+    try {
+      fs.truncate(journal.#fd, size);
+      return journal;
+    } catch (error) {
+      journal.close({ forget: false });
+      throw error;
+    }
   }
 
   /** Bytes written. */
@@ -69,25 +75,28 @@ export class JournalFile {
 
   /** Puts a short journal in place of this long one, atomically. */
   rewrite(head: JournalHead, records: readonly JournalRecord[]): void {
-    const temporary = `${this.#path}.new`;
-    const replacement = new JournalFile(this.#fs, this.#path, this.#fs.create(temporary, JOURNAL_MODE));
+    const temporary = this.#path + REPLACEMENT_SUFFIX;
+    const replacement = new JournalFile(this.#fs, temporary, this.#fs.create(temporary, JOURNAL_MODE), 0);
     try {
       for (const line of [head, ...records]) replacement.append(line);
       this.#fs.replace(temporary, this.#path);
     } catch (error) {
-      this.#fs.close(replacement.#fd);
-      this.#fs.remove(temporary);
+      replacement.close({ forget: true });
       throw error;
     }
-    this.#fs.close(this.#fd);
+    const old = this.#fd;
     this.#fd = replacement.#fd;
     this.#size = replacement.#size;
+    this.#fs.close(old);
   }
 
   /** Closes the file; with `forget`, removes it: the session will not be taken up again. */
   close(options: { readonly forget: boolean }): void {
-    this.#fs.close(this.#fd);
-    if (options.forget) this.#fs.remove(this.#path);
+    try {
+      this.#fs.close(this.#fd);
+    } finally {
+      if (options.forget) this.#fs.remove(this.#path);
+    }
   }
 }
 

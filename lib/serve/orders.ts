@@ -113,3 +113,6 @@ export type Report =
   }
   | { readonly report: "closed"; readonly id: string }
   | { readonly report: "stopped" };
+
+/** A dump that has ended, one way or another. */
+export type FinishedReport = Extract<Report, { report: "finished" }>;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Verdict } from "./completeness.ts";
-import type { DumpFiles, LinkRequest } from "./dump_files.ts";
+import type { DumpFiles, Linker } from "./dump_files.ts";
 import { compressionOf, describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
 import { describeError } from "./file_system.ts";
 import { encodeHex, type SessionIdentity } from "./journal.ts";
@@ -13,7 +13,7 @@ import { condense } from "./resume.ts";
 import type { RunBuffer } from "./run_buffer.ts";
 import type { Session } from "./session.ts";
 
-/** The disk is looked at each time a dump has grown by so much. */
+/** The disk is looked at each time so much of a dump has been written. */
 const SPACE_CHECK_BYTES = 4 * 1024 * 1024;
 /** A journal longer than this is condensed. */
 const LONG_JOURNAL_BYTES = 1024 * 1024;
@@ -27,8 +27,8 @@ export class StoreError extends Error {
 export interface DumpSurroundings {
   /** Bytes that may still be written to the disk. */
   spareBytes(): number;
-  /** Makes the links to the newest dump. */
-  link(request: LinkRequest): Promise<void>;
+  /** Makes the links to the newest dump, or takes them away. */
+  readonly link: Linker;
 }
 
 /** A dump that is being received into files. */
@@ -38,7 +38,8 @@ export class ReceivedDump {
   readonly #name: ClientName;
   readonly #session: Session;
   readonly #surroundings: DumpSurroundings;
-  #spaceCheckedAt = 0;
+  readonly #link: Linker;
+  #uncheckedBytes = SPACE_CHECK_BYTES;
   #journalLimit = LONG_JOURNAL_BYTES;
   #syncError: unknown;
 
@@ -54,6 +55,7 @@ export class ReceivedDump {
     this.#session = session;
     this.files = files;
     this.#surroundings = surroundings;
+    this.#link = (request) => surroundings.link(request);
   }
 
   /** All that is told about it. */
@@ -61,9 +63,17 @@ export class ReceivedDump {
     return describeDump(this.#inHand());
   }
 
-  /** Writes the info file as far as it is known, without an ending. */
+  /**
+   * Writes the info file as far as it is known, without an ending.
+   *
+   * @throws {StoreError}
+   */
   writeInfo(): void {
-    this.files.writeInfo(infoText(this.#inHand(), null, null));
+    try {
+      this.files.writeInfo(infoText(this.#inHand(), null, null));
+    } catch (error) {
+      throw new StoreError(`cannot write the info file: ${describeError(error)}`);
+    }
   }
 
   /**
@@ -75,7 +85,7 @@ export class ReceivedDump {
   store(run: RunBuffer, nowMs: number, acks: number[]): void {
     if (this.#syncError !== undefined) throw new StoreError(`sync error: ${describeError(this.#syncError)}`);
     try {
-      this.#checkSpace(run.offset + run.length);
+      this.#checkSpace(run.length);
       this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset);
       this.files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
     } catch (error) {
@@ -97,11 +107,11 @@ export class ReceivedDump {
     try {
       this.files.writeHeader(offset, bytes);
       this.files.journal.append({ header: [seqno, offset, encodeHex(bytes)] });
-      this.#session.headerStored(offset, bytes);
-      if (this.#session.header !== null) this.writeInfo();
     } catch (error) {
       throw new StoreError(`cannot write the header: ${describeError(error)}`);
     }
+    this.#session.headerStored(offset, bytes);
+    if (this.#session.header !== null) this.writeInfo();
   }
 
   /** Writes a piece of the key. */
@@ -141,7 +151,7 @@ export class ReceivedDump {
         compression: compressionOf(this.#session),
         coreBytes: finalCoreBytes(this.#session, this.files),
         info: infoText(this.#inHand(), verdict, ending),
-      }, (request) => this.#surroundings.link(request));
+      }, this.#link);
     } catch (error) {
       throw new StoreError(`cannot make the dump final: ${describeError(error)}`);
     }
@@ -154,7 +164,7 @@ export class ReceivedDump {
    */
   async abandon(verdict: Verdict, reason: string): Promise<unknown> {
     const info = infoText(this.#inHand(), verdict, `Dump incomplete: ${reason}`);
-    return await this.files.abandon(this.#session.encrypted, info);
+    return await this.files.abandon(this.#session.encrypted, info, this.#link);
   }
 
   #inHand(): DumpInHand {
@@ -167,9 +177,10 @@ export class ReceivedDump {
     };
   }
 
-  #checkSpace(end: number): void {
-    if (end - this.#spaceCheckedAt < SPACE_CHECK_BYTES) return;
-    this.#spaceCheckedAt = end;
+  #checkSpace(bytes: number): void {
+    this.#uncheckedBytes += bytes;
+    if (this.#uncheckedBytes < SPACE_CHECK_BYTES) return;
+    this.#uncheckedBytes = 0;
     if (this.#surroundings.spareBytes() <= 0) {
       throw new Error("the disk has no more than the space to be kept free");
     }

@@ -8,16 +8,15 @@
 import { relative } from "@std/path";
 import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
 import { DumpFiles, type LinkRequest } from "./dump_files.ts";
-import { coreName } from "./names.ts";
-import { compressionOf } from "./dump_record.ts";
 import { describeError, realFileSystem } from "./file_system.ts";
 import { parseJournal, type SessionIdentity } from "./journal.ts";
-import { journalPath } from "./journal_file.ts";
+import { JournalFile, journalPath } from "./journal_file.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "./orders.ts";
 import { replay } from "./resume.ts";
+import { journalledEnd, reopenFiles } from "./reopen.ts";
 import { removeOldDumps } from "./retention.ts";
 import { Session, type SessionSettings } from "./session.ts";
-import { Transfer, type TransferHost } from "./transfer.ts";
+import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
 /** Running dumps are told of this often. */
 const PROGRESS_MS = 10_000;
@@ -151,13 +150,17 @@ class Receiver implements TransferHost {
   }
 
   async #open(identity: SessionIdentity): Promise<void> {
+    const naming = Promise.withResolvers<ClientName>();
+    this.#naming.set(identity.id, naming);
     try {
       this.#findPlace(identity);
       const socket = await this.#bind(identity);
+      const { port } = socket.addr as Deno.NetAddr;
       const session = new Session(this.#sessionSettings(identity), this.now());
-      const transfer = this.#add(socket, { ...identity, port: (socket.addr as Deno.NetAddr).port }, session);
-      this.report({ report: "opened", id: identity.id, port: transfer.identity.port });
+      this.#add(socket, { ...identity, port }, session, naming.promise);
+      this.report({ report: "opened", id: identity.id, port });
     } catch (error) {
+      this.#naming.delete(identity.id);
       this.report({ report: "refused", id: identity.id, reason: describeError(error) });
     }
   }
@@ -168,29 +171,18 @@ class Receiver implements TransferHost {
     try {
       const journal = parseJournal(fs.readText(journalPath(root, id)));
       const { session: identity, place, hostName } = journal.head;
-      const session = new Session(this.#sessionSettings(identity), this.now());
+      const settings = this.#sessionSettings(identity, journalledEnd(journal.records));
+      const session = new Session(settings, this.now());
       const replayed = replay(session, journal, this.now());
-      const name = { label: place.host, hostName };
-      const finalName = replayed.index === undefined || replayed.finishedSeqno === undefined
-        ? undefined
-        : replayed.final?.core ??
-          coreName(place.host, replayed.index, session.encrypted, compressionOf(session));
       socket = await this.#bind(identity);
-      const open = DumpFiles.reopen(fs, root, journal.head, replayed.index, finalName);
-      if (open === undefined) {
-        fs.remove(journalPath(root, id));
-        const fresh = new Session(this.#sessionSettings(identity), this.now());
-        const transfer = this.#add(socket, identity, fresh);
-        this.#naming.get(id)?.resolve(name);
-        this.report({ report: "opened", id, port: transfer.identity.port });
-        return;
-      }
       session.enter(replayed.final === undefined ? "receiving" : "finished", this.now());
-      const transfer = this.#add(socket, identity, session, { open, name });
+      const name = { label: place.host, hostName };
+      const resumed = replayed.final === undefined
+        ? { files: reopenFiles(fs, root, journal.head, session, replayed), name }
+        : { journal: JournalFile.reopen(fs, root, id) };
+      const transfer = this.#add(socket, identity, session, Promise.resolve(name), resumed);
       this.report({ report: "opened", id, port: identity.port });
-      if (replayed.final !== undefined) return;
-      transfer.reportStarted(true);
-      if (replayed.finishedSeqno !== undefined) transfer.finalizeAgain(replayed.finishedSeqno);
+      if (replayed.final === undefined) transfer.resume(replayed.finishedSeqno);
     } catch (error) {
       socket?.close();
       this.report({ report: "refused", id, reason: describeError(error) });
@@ -201,12 +193,11 @@ class Receiver implements TransferHost {
     socket: Deno.DatagramConn,
     identity: SessionIdentity,
     session: Session,
-    files?: { readonly open: DumpFiles; readonly name: ClientName },
+    name: Promise<ClientName>,
+    resumed?: Resumed,
   ): Transfer {
-    const naming = Promise.withResolvers<ClientName>();
-    this.#naming.set(identity.id, naming);
     const { ackPort } = this.#settings;
-    const transfer = new Transfer(this, socket, identity, session, ackPort, naming.promise, files);
+    const transfer = new Transfer(this, socket, identity, session, ackPort, name, resumed);
     this.#transfers.set(identity.id, transfer);
     void transfer.run();
     return transfer;
@@ -225,9 +216,10 @@ class Receiver implements TransferHost {
     }
   }
 
-  #sessionSettings(identity: SessionIdentity): SessionSettings {
+  /** @param ownBytes what the session has on the disk already */
+  #sessionSettings(identity: SessionIdentity, ownBytes = 0): SessionSettings {
     const { timeoutMs, lingerMs, mostBytes } = this.#settings;
-    const most = mostBytes ?? Math.max(this.spareBytes(), 0);
+    const most = mostBytes ?? Math.max(this.spareBytes(), 0) + ownBytes;
     return { heraldSeqno: identity.heraldSeqno, timeoutMs, lingerMs, mostBytes: most };
   }
 

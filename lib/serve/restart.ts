@@ -5,92 +5,159 @@
  * @module
  */
 import { join } from "@std/path";
-import { describeError, realFileSystem } from "./file_system.ts";
-import { parseInfo } from "../kerneldump/info.ts";
-import { parseJournal, type SessionIdentity } from "./journal.ts";
-import { dumpNames } from "./names.ts";
-import { HERALD_PATIENCE_MS } from "./session.ts";
-import type { StateDirectory } from "./state_directory.ts";
 import { resolvePlace } from "./dump_directory.ts";
+import type { Linker } from "./dump_files.ts";
+import { describeError, type FileSystem, realFileSystem } from "./file_system.ts";
+import { type DumpPlace, type JournalRecord, parseJournal, type SessionIdentity } from "./journal.ts";
+import { dumpNames, incompleteCoreName, parseDumpName } from "./names.ts";
+import type { FinishedReport } from "./orders.ts";
+import { ReceivedDump } from "./received_dump.ts";
+import { reopenFiles } from "./reopen.ts";
+import { replay } from "./resume.ts";
+import { HERALD_PATIENCE_MS, Session } from "./session.ts";
+import type { FoundJournal, StateDirectory } from "./state_directory.ts";
+
+/** A session that can go on. */
+export interface FoundSession {
+  readonly identity: SessionIdentity;
+  /** `heralded` has no data and no files yet, `finished` is final and still answers. */
+  readonly stage: "heralded" | "data" | "finished";
+}
 
 /** What was found. */
 export interface FoundSessions {
-  /** Sessions with a journal. */
-  readonly withData: readonly SessionIdentity[];
-  /** Sessions whose HERALD was acked, and that have no data. */
-  readonly heralded: readonly SessionIdentity[];
-  readonly notices: readonly { readonly text: string }[];
+  readonly sessions: readonly FoundSession[];
+  /** Sessions whose dump cannot go on, to be labelled by {@linkcode giveUp}. */
+  readonly lost: readonly { readonly id: string; readonly reason: string }[];
+  readonly notices: readonly string[];
 }
 
-/** Finds sessions. `Deno.osUptime` needs `sys` permission "osUptime". */
+/**
+ * Finds sessions. To be called before any session runs, for it removes what a server left that was killed while it
+ * created a dump's files. `Deno.osUptime` needs `sys` permission "osUptime".
+ */
 export function findSessions(
   state: StateDirectory,
   settings: { readonly root: string; readonly timeoutMs: number },
 ): FoundSessions {
   const nowMs = Date.now();
   const bootedMs = nowMs - Deno.osUptime() * 1000;
-  const withData: SessionIdentity[] = [];
-  const notices: { text: string }[] = [];
-  const seen = new Set<string>();
-  for (const { id, writtenMs } of state.journals()) {
-    seen.add(id);
-    // What was acked before the machine itself went down need not be on its disk.
-    const reason = writtenMs < bootedMs
-      ? "the server's machine was restarted"
-      : nowMs - writtenMs > settings.timeoutMs
-      ? "the server was down too long"
-      : undefined;
+  const heralded = new Map(state.readHeralds().map((identity) => [identity.id, identity]));
+  const sessions: FoundSession[] = [];
+  const lost: { id: string; reason: string }[] = [];
+  const notices: string[] = [];
+  for (const found of state.journals()) {
     try {
-      if (reason === undefined) {
-        withData.push(parseJournal(state.readJournal(id)).head.session);
+      const text = state.readJournal(found.id);
+      // Killed before the first line was whole: the list of HERALDs has it.
+      const journal = text?.includes("\n") ? parseJournal(text) : undefined;
+      if (
+        journal === undefined || !hasBegun(realFileSystem, settings.root, journal.head.place, journal.records)
+      ) {
+        if (journal !== undefined) heralded.set(found.id, journal.head.session);
+        state.forget(found.id);
         continue;
       }
+      heralded.delete(found.id);
+      const reason = whyLost(found, journal.records, { nowMs, bootedMs, timeoutMs: settings.timeoutMs });
+      const isFinal = journal.records.some((record) => "final" in record);
+      if (reason !== undefined) lost.push({ id: found.id, reason });
+      else sessions.push({ identity: journal.head.session, stage: isFinal ? "finished" : "data" });
     } catch (error) {
-      notices.push({ text: `Cannot take up session ${id}: ${describeError(error)}` });
+      heralded.delete(found.id);
+      state.forget(found.id);
+      notices.push(`Cannot take up session ${found.id}: ${describeError(error)}`);
     }
-    const text = giveUp(state, settings.root, id, reason ?? "its journal is damaged");
-    if (text !== undefined) notices.push({ text });
   }
-  const heralded = state.readHeralds().filter(({ id, startedMs }) =>
-    !seen.has(id) && startedMs > bootedMs && nowMs - startedMs < HERALD_PATIENCE_MS
-  );
-  return { withData, heralded, notices };
+  for (const identity of heralded.values()) {
+    const { startedMs } = identity;
+    const waits = startedMs > bootedMs && nowMs - startedMs < HERALD_PATIENCE_MS;
+    if (waits) sessions.push({ identity, stage: "heralded" });
+  }
+  return { sessions, lost, notices };
+}
+
+/** Why a session cannot go on; `undefined` if it can. */
+function whyLost(
+  { writtenMs }: FoundJournal,
+  records: readonly JournalRecord[],
+  { nowMs, bootedMs, timeoutMs }: { nowMs: number; bootedMs: number; timeoutMs: number },
+): string | undefined {
+  // What was acked before the machine itself went down need not be on its disk.
+  if (writtenMs < bootedMs) return "the server's machine was restarted";
+  // All of a finished dump is here, and its client is not needed to make it final.
+  const finished = records.some((record) => "finished" in record) &&
+    !records.some((record) => "final" in record);
+  return nowMs - writtenMs > timeoutMs && !finished ? "the server was down too long" : undefined;
+}
+
+/**
+ * Tells whether a session ever acked anything: its info file is written before that. If not, the empty files that
+ * it may have created are removed.
+ */
+function hasBegun(
+  fs: FileSystem,
+  root: string,
+  place: DumpPlace,
+  records: readonly JournalRecord[],
+): boolean {
+  const directory = resolvePlace(fs, root, place.directory);
+  const index = records.find((record) => "index" in record)?.index;
+  if (index !== undefined) {
+    const info = fs.entry(join(directory, dumpNames(place.host, index).info));
+    if (info?.sizeBytes !== 0) return true;
+  }
+  for (const name of fs.list(directory)) {
+    const parsed = parseDumpName(name, place.host);
+    if (parsed?.stem !== "info" || fs.entry(join(directory, name))?.sizeBytes !== 0) continue;
+    fs.remove(join(directory, name));
+    const core = join(directory, incompleteCoreName(place.host, parsed.index, false));
+    if (fs.entry(core)?.sizeBytes === 0) fs.remove(core);
+  }
+  return false;
 }
 
 /**
  * Labels the dump of a session that cannot be taken up, and forgets the session.
  *
- * @returns what to tell the operator; `undefined` if there was no dump, or it was final
+ * @returns what to report; `undefined` if its dump was final, or there is none
+ * @throws an error that says why it cannot be labelled
  */
-export function giveUp(state: StateDirectory, root: string, id: string, reason: string): string | undefined {
+export async function giveUp(
+  state: StateDirectory,
+  root: string,
+  id: string,
+  reason: string,
+  link: Linker,
+): Promise<FinishedReport | undefined> {
   try {
-    const { head, records } = parseJournal(state.readJournal(id));
-    const index = records.find((record) => "index" in record)?.index;
-    if (index === undefined || records.some((record) => "final" in record)) return undefined;
-    return labelIncomplete(root, head.place, index, reason);
-  } catch (error) {
-    return `Cannot label the dump of session ${id}: ${describeError(error)}`;
+    const text = state.readJournal(id);
+    if (text === undefined) return undefined;
+    const journal = parseJournal(text);
+    const { session: identity, place, hostName } = journal.head;
+    const settings = { heraldSeqno: identity.heraldSeqno, timeoutMs: 0, lingerMs: 0, mostBytes: Infinity };
+    const session = new Session(settings, 0);
+    const replayed = replay(session, journal, 0);
+    if (replayed.final !== undefined) return undefined;
+    const files = reopenFiles(realFileSystem, root, journal.head, session, replayed);
+    const name = { label: place.host, hostName };
+    const dump = new ReceivedDump(identity, name, session, files, { spareBytes: () => Infinity, link });
+    const verdict = session.verdict();
+    const error = await dump.abandon(verdict, reason);
+    files.close({ forget: false });
+    if (error !== undefined) throw error;
+    const { missing } = verdict;
+    const record = dump.describe();
+    return {
+      report: "finished",
+      dump: record,
+      outcome: "error",
+      complete: false,
+      reason,
+      missing,
+      resumable: false,
+    };
   } finally {
     state.forget(id);
   }
-}
-
-/** Ends the info file of a dump that cannot go on, if it has no ending yet. */
-function labelIncomplete(
-  root: string,
-  place: { readonly directory: string; readonly host: string },
-  index: number,
-  reason: string,
-): string {
-  const name = dumpNames(place.host, index).info;
-  const path = join(resolvePlace(realFileSystem, root, place.directory), name);
-  if (realFileSystem.entry(path)?.kind !== "file") throw new Error(`${name} is gone`);
-  const text = realFileSystem.readText(path);
-  if (parseInfo(text)?.ending === null) {
-    const bytes = new TextEncoder().encode(`Dump incomplete: ${reason}\n`);
-    const fd = realFileSystem.reopen(path);
-    realFileSystem.write(fd, bytes, 0, bytes.byteLength, realFileSystem.sizeOf(fd));
-    realFileSystem.close(fd);
-  }
-  return `The dump ${name.replace(/^info\./, "vmcore.")} cannot go on: ${reason}`;
 }

@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import type { SessionIdentity } from "./journal.ts";
-import { JOURNAL_SUFFIX } from "./journal_file.ts";
+import { JOURNAL_SUFFIX, REPLACEMENT_SUFFIX } from "./journal_file.ts";
 import { lockFile } from "./lock_file.ts";
 import { STATE_DIRECTORY } from "./names.ts";
 
@@ -50,7 +50,7 @@ export class StateDirectory {
     const found: FoundJournal[] = [];
     for (const { name } of Deno.readDirSync(this.#path)) {
       const path = join(this.#path, name);
-      if (name.endsWith(".new")) Deno.removeSync(path);
+      if (name.endsWith(REPLACEMENT_SUFFIX)) Deno.removeSync(path);
       if (!name.endsWith(JOURNAL_SUFFIX)) continue;
       const { mtime } = Deno.statSync(path);
       found.push({ id: name.slice(0, -JOURNAL_SUFFIX.length), writtenMs: mtime?.getTime() ?? 0 });
@@ -58,14 +58,23 @@ export class StateDirectory {
     return found;
   }
 
-  /** Text of a journal. */
-  readJournal(id: string): string {
-    return Deno.readTextFileSync(join(this.#path, id + JOURNAL_SUFFIX));
+  /** Text of a journal, `undefined` if there is none. */
+  readJournal(id: string): string | undefined {
+    try {
+      return Deno.readTextFileSync(join(this.#path, id + JOURNAL_SUFFIX));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
   }
 
-  /** Removes a journal. */
+  /** Removes a journal, if it is there. */
   forget(id: string): void {
-    Deno.removeSync(join(this.#path, id + JOURNAL_SUFFIX));
+    try {
+      Deno.removeSync(join(this.#path, id + JOURNAL_SUFFIX));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /** Sessions without data that an earlier server left. */
@@ -80,7 +89,7 @@ export class StateDirectory {
 
   /** Writes the sessions without data, atomically; to be done before a HERALD is acked. */
   writeHeralds(sessions: readonly SessionIdentity[]): void {
-    const temporary = join(this.#path, "heralds.new");
+    const temporary = join(this.#path, "heralds" + REPLACEMENT_SUFFIX);
     Deno.writeTextFileSync(temporary, JSON.stringify(sessions), { mode: 0o600 });
     Deno.renameSync(temporary, join(this.#path, "heralds"));
   }

@@ -12,7 +12,7 @@ import { describeError, realFileSystem } from "./file_system.ts";
 import { type Hook } from "./hook.ts";
 import type { HostNames } from "./hostname.ts";
 import type { SessionIdentity } from "./journal.ts";
-import { linkNewest } from "./links.ts";
+import { linkNewest, LinksUnsupportedError } from "./links.ts";
 import { localAddresses } from "./local_addresses.ts";
 import { type LogSink, reportEntry } from "./log_entry.ts";
 import type { ReceiverSettings, Report } from "./orders.ts";
@@ -22,6 +22,8 @@ import type { StateDirectory } from "./state_directory.ts";
 
 /** New local addresses are looked for this often. */
 const RESCAN_MS = 30_000;
+/** A server that stops waits this long for hooks: the next one must be there within the clients' patience (P9). */
+const HOOK_PATIENCE_MS = 5000;
 
 /** What a server needs. */
 export interface ServerSettings extends ReceiverSettings {
@@ -61,6 +63,10 @@ export class Supervisor {
   readonly #pool: ReceiverPool;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
+  /** Dumps being labelled that could not be taken up. */
+  readonly #givingUp = new Set<Promise<void>>();
+  /** Sessions in the list of HERALDs on disk. */
+  #heraldsOnDisk = new Set<string>();
   #rescan: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
   #toStop = 0;
@@ -98,7 +104,7 @@ export class Supervisor {
     return this.#failed.promise;
   }
 
-  /** Stops: no more HERALDs, open sessions are flushed and labelled, hooks run to their end. */
+  /** Stops: no more HERALDs, open sessions are flushed and labelled, hooks get a moment to end. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#rescan);
@@ -107,8 +113,13 @@ export class Supervisor {
     for (let i = 0; i < this.#pool.size; i++) this.#pool.order(i, { order: "stop" });
     await this.#stopped.promise;
     this.#pool.terminate();
-    await this.#parts.hook?.settled();
+    await Promise.all(this.#givingUp);
     this.#parts.state.close();
+    const left = await this.#parts.hook?.settled(HOOK_PATIENCE_MS);
+    if (left === undefined || left.running + left.waiting === 0) return;
+    const text =
+      `Programs that go on by themselves: ${left.running}; that did not get to run: ${left.waiting}`;
+    this.#parts.log({ level: "warning", event: "hooks-left", text, fields: left });
   }
 
   #bind(address: string): Deno.DatagramConn {
@@ -167,7 +178,7 @@ export class Supervisor {
     const decision = this.#admission.decide(herald, this.#sessions.values(), performance.now());
     switch (decision.decision) {
       case "again":
-        if (this.#sessions.get(decision.id)?.open) this.#ackHerald(decision.id);
+        this.#onHeraldAgain(this.#sessions.get(decision.id)!);
         return;
       case "refuse":
         this.#refuse(client, decision.reason);
@@ -180,6 +191,12 @@ export class Supervisor {
         for (const id of decision.evict) this.#evict(id);
         this.#admit({ id: crypto.randomUUID(), port: 0, startedMs: Date.now(), ...herald }, asked);
     }
+  }
+
+  #onHeraldAgain({ id, open, identity: { port } }: Entry): void {
+    if (open) this.#ackHerald(id);
+    // Its state could not be written before; perhaps it can now.
+    else if (port !== 0) this.#onOpened(id, port);
   }
 
   #admit(identity: SessionIdentity, asked: HeraldPath): void {
@@ -258,7 +275,7 @@ export class Supervisor {
         this.#makeLinks(receiver, report);
         return;
       case "closed":
-        if (this.#sessions.delete(report.id)) this.#pool.release(receiver);
+        this.#forget(report.id);
         return;
       case "stopped":
         if (--this.#toStop === 0) this.#stopped.resolve();
@@ -291,14 +308,18 @@ export class Supervisor {
   #onRefused(id: string, reason: string): void {
     const entry = this.#sessions.get(id);
     if (entry === undefined) return;
+    this.#forget(id);
+    if (entry.stage === "heralded") this.#refuse(entry.client, reason);
+    else this.#giveUp(id, `it could not be resumed (${reason})`);
+  }
+
+  /** A session is over. A server that stops leaves them all to the next one. */
+  #forget(id: string): void {
+    const entry = this.#sessions.get(id);
+    if (entry === undefined) return;
     this.#sessions.delete(id);
     this.#pool.release(entry.receiver);
-    if (entry.stage === "heralded") {
-      this.#refuse(entry.client, reason);
-      return;
-    }
-    const text = giveUp(this.#parts.state, this.#settings.root, id, `it could not be resumed (${reason})`);
-    if (text !== undefined) this.#parts.log({ level: "warning", event: "not-resumed", text });
+    if (this.#heraldsOnDisk.has(id) && !this.#stopping) this.#writeHeralds();
   }
 
   #setStage(id: string, stage: Entry["stage"]): void {
@@ -311,6 +332,7 @@ export class Supervisor {
       .filter(({ stage, identity }) => stage === "heralded" && identity.port !== 0);
     try {
       this.#parts.state.writeHeralds(heralded.map(({ identity }) => identity));
+      this.#heraldsOnDisk = new Set(heralded.map(({ id }) => id));
       return true;
     } catch (error) {
       const text = `Cannot write the state of a session, its HERALD stays unanswered: ${
@@ -326,7 +348,9 @@ export class Supervisor {
     try {
       linkNewest(link);
     } catch (cause) {
-      error = describeError(cause);
+      if (cause instanceof LinksUnsupportedError) {
+        this.#parts.log({ level: "warning", event: "no-links", text: cause.message });
+      } else error = describeError(cause);
     }
     this.#pool.order(receiver, { order: "linked", request, error });
   }
@@ -334,17 +358,40 @@ export class Supervisor {
   /** Takes up the sessions that an earlier server left (P9). */
   #takeUp(): void {
     const { state, log } = this.#parts;
-    const found = findSessions(state, this.#settings);
-    for (const { text } of found.notices) log({ level: "warning", event: "not-resumed", text });
-    for (const identity of found.withData) {
-      const receiver = this.#add(identity, "data");
-      this.#pool.order(receiver, { order: "resume", id: identity.id });
+    const { sessions, lost, notices } = findSessions(state, this.#settings);
+    for (const text of notices) log({ level: "warning", event: "not-resumed", text });
+    for (const { id, reason } of lost) this.#giveUp(id, reason);
+    for (const { identity, stage } of sessions) {
+      this.#add(identity, stage);
+      this.#orderAgain(this.#sessions.get(identity.id)!);
     }
-    for (const identity of found.heralded) {
-      const receiver = this.#add(identity, "heralded");
+  }
+
+  /** Has a receiver take up a session that was in another one. */
+  #orderAgain({ id, identity, stage, receiver }: Entry): void {
+    if (stage === "heralded") {
       this.#pool.order(receiver, { order: "open", session: identity });
       void this.#tellName(receiver, identity);
+    } else {
+      this.#pool.order(receiver, { order: "resume", id });
     }
+  }
+
+  #giveUp(id: string, reason: string): void {
+    const { state, hook, log } = this.#parts;
+    // deno-lint-ignore require-await
+    const labelling = giveUp(state, this.#settings.root, id, reason, async (link) => linkNewest(link)).then(
+      (report) => {
+        if (report === undefined) return;
+        log(reportEntry(report)!);
+        hook?.run(report);
+      },
+      (error) => {
+        const text = `Cannot label the dump of session ${id} (${reason}): ${describeError(error)}`;
+        log({ level: "warning", event: "not-labelled", text });
+      },
+    ).finally(() => this.#givingUp.delete(labelling));
+    this.#givingUp.add(labelling);
   }
 
   /** A receiver that crashed takes down its own sessions only, and they go on in another. */
@@ -358,12 +405,7 @@ export class Supervisor {
     for (const entry of this.#sessions.values()) {
       if (entry.receiver !== receiver) continue;
       entry.open = false;
-      if (entry.stage === "heralded") {
-        this.#pool.order(receiver, { order: "open", session: entry.identity });
-        void this.#tellName(receiver, entry.identity);
-      } else {
-        this.#pool.order(receiver, { order: "resume", id: entry.id });
-      }
+      this.#orderAgain(entry);
     }
   }
 

@@ -16,6 +16,7 @@ import type { Verdict } from "./completeness.ts";
 import type { DumpFiles } from "./dump_files.ts";
 import { describeError } from "./file_system.ts";
 import type { SessionIdentity } from "./journal.ts";
+import type { JournalFile } from "./journal_file.ts";
 import type { ClientName, Outcome, Report } from "./orders.ts";
 import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
@@ -41,6 +42,11 @@ export interface TransferHost extends DumpSurroundings {
   closed(transfer: Transfer): void;
 }
 
+/** What a session that is taken up again has on disk: a dump under way, or the journal of one that is final. */
+export type Resumed =
+  | { readonly files: DumpFiles; readonly name: ClientName }
+  | { readonly journal: JournalFile };
+
 /** A session with its socket and its files. */
 export class Transfer {
   readonly identity: SessionIdentity;
@@ -52,17 +58,16 @@ export class Transfer {
   readonly #buffer = new RunBuffer();
   readonly #name: Promise<ClientName>;
   #dump: ReceivedDump | undefined;
+  #onDisk: DumpFiles | JournalFile | undefined;
   #progressBytes = 0;
   #foreign = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
   #closed = false;
-  #finalizing: Promise<void> | undefined;
+  /** The dump is being made final, or given up. */
+  #ending: Promise<void> | undefined;
 
-  /**
-   * @param name resolves within the time that a first ack may be delayed for DNS (P2)
-   * @param files those of a session taken up again
-   */
+  /** @param name resolves within the time that a first ack may be delayed for DNS (P2) */
   constructor(
     host: TransferHost,
     socket: Deno.DatagramConn,
@@ -70,7 +75,7 @@ export class Transfer {
     session: Session,
     ackPort: number,
     name: Promise<ClientName>,
-    files?: { readonly open: DumpFiles; readonly name: ClientName },
+    resumed?: Resumed,
   ) {
     this.#host = host;
     this.#socket = socket;
@@ -78,7 +83,8 @@ export class Transfer {
     this.session = session;
     this.#ackPort = ackPort;
     this.#name = name;
-    if (files !== undefined) this.#dump = new ReceivedDump(identity, files.name, session, files.open, host);
+    if (resumed !== undefined && "journal" in resumed) this.#onDisk = resumed.journal;
+    else if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
     this.#acks = new AckSender(socket, to, (error) => {
       if (!this.#closed) this.#notice("debug", `an ack could not be sent: ${describeError(error)}`);
@@ -123,13 +129,13 @@ export class Transfer {
   /** Ends an open session because the server stops: it is labelled, and can be taken up again (P9, P10). */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.#finalizing;
     if (this.session.phase === "receiving") {
       this.#writeRun();
       this.#acks.flush(1);
     }
-    if (this.session.phase === "receiving") await this.#abandon("error", "the server was stopped", true);
-    else this.#close(false);
+    if (this.session.phase === "receiving") this.#abandon("error", "the server was stopped", true);
+    await this.#ending;
+    this.#close(false);
   }
 
   /** Closes a session that has no data yet, or is finished, to make room. */
@@ -137,10 +143,20 @@ export class Transfer {
     if (this.session.phase === "heralded" || this.session.phase === "finished") this.#close(true);
   }
 
-  /** Makes a dump final whose server was killed while it did so. */
-  finalizeAgain(seqno: number): void {
-    const message: Message = { type: MessageType.FINISHED, seqno, offset: 0, payload: new Uint8Array() };
-    this.#control(message);
+  /**
+   * Goes on with a dump that was taken up again.
+   *
+   * @param finishedSeqno seqno of a FINISHED that came before the dump could be made final
+   */
+  resume(finishedSeqno: number | undefined): void {
+    try {
+      this.#reportStarted(true);
+    } catch (error) {
+      this.#failFrom(error);
+      return;
+    }
+    if (finishedSeqno === undefined) return;
+    this.#control({ type: MessageType.FINISHED, seqno: finishedSeqno, offset: 0, payload: new Uint8Array() });
   }
 
   /** Tells how far the dump is, if it got further. */
@@ -151,13 +167,6 @@ export class Transfer {
     }
     this.#progressBytes = covered;
     this.#host.report({ report: "progress", dump: this.#dump.describe() });
-  }
-
-  /** Tells that the dump has files, and what it is. */
-  reportStarted(resumed: boolean): void {
-    const dump = this.#dump!;
-    dump.writeInfo();
-    this.#host.report({ report: "started", dump: dump.describe(), resumed });
   }
 
   /** One datagram; the promise is only there while the first data waits for the client's name. */
@@ -185,21 +194,36 @@ export class Transfer {
     const name = await this.#name;
     if (this.#closed) return;
     try {
-      const files = this.#host.createFiles(this.identity, name);
-      this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
-      this.reportStarted(false);
+      this.#begin(this.#host.createFiles(this.identity, name), name);
+      this.#reportStarted(false);
     } catch (error) {
+      this.#dump?.files.discard();
+      this.#onDisk = undefined;
       this.session.end();
       this.#host.report({
         report: "refused",
         id: this.identity.id,
-        reason: `cannot create the dump's files: ${describeError(error)}`,
+        reason: error instanceof StoreError
+          ? error.message
+          : `cannot create the dump's files: ${describeError(error)}`,
       });
       this.#close(true);
       return;
     }
     this.#dispatch(type, size);
     this.#setTimer();
+  }
+
+  /** Tells that the dump has files, and what it is. */
+  #reportStarted(resumed: boolean): void {
+    const dump = this.#dump!;
+    dump.writeInfo();
+    this.#host.report({ report: "started", dump: dump.describe(), resumed });
+  }
+
+  #begin(files: DumpFiles, name: ClientName): void {
+    this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
+    this.#onDisk = files;
   }
 
   /** A first message that points beyond what a dump may have does not even make an empty file (P7). */
@@ -283,7 +307,7 @@ export class Transfer {
         this.#acks.queue.push(effect.seqno);
         return;
       case "finalize":
-        this.#finalizing = this.#finalize(seqno, effect.verdict);
+        this.#ending = this.#finalize(seqno, effect.verdict);
         return;
     }
   }
@@ -302,14 +326,15 @@ export class Transfer {
       await dump.finalize(seqno, verdict);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      await this.#abandon("error", error.message, false);
+      await this.#giveUp("error", error.message, false);
       return;
     }
     for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
     this.#flushAcks();
     this.#setTimer();
     this.#reportFinished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
-    if (verdict.complete) this.#host.completed(dump.files);
+    this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
+    if (verdict.complete) this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
   }
 
   #failFrom(error: unknown): void {
@@ -318,10 +343,14 @@ export class Transfer {
   }
 
   #fail(text: string): void {
-    if (this.session.phase !== "ended") void this.#abandon("error", text, false);
+    if (this.session.phase !== "ended") this.#abandon("error", text, false);
   }
 
-  async #abandon(outcome: Outcome, text: string, resumable: boolean): Promise<void> {
+  #abandon(outcome: Outcome, text: string, resumable: boolean): void {
+    this.#ending = this.#giveUp(outcome, text, resumable);
+  }
+
+  async #giveUp(outcome: Outcome, text: string, resumable: boolean): Promise<void> {
     this.session.end();
     this.#acks.queue.length = 0;
     const dump = this.#dump;
@@ -361,12 +390,17 @@ export class Transfer {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#socket.close();
-    try {
-      this.#dump?.files.close({ forget });
-    } catch (error) {
-      this.#notice("warning", `cannot close the dump's files: ${describeError(error)}`);
-    }
+    this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
     this.#host.closed(this);
+  }
+
+  /** Does what no ack depends on. */
+  #tryOnDisk(what: string, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#notice("warning", `cannot ${what}: ${describeError(error)}`);
+    }
   }
 
   #setTimer(): void {
@@ -391,7 +425,7 @@ export class Transfer {
         this.#flushAcks();
         break;
       case "end":
-        await this.#abandon(due.reason, due.text, false);
+        this.#abandon(due.reason, due.text, false);
         return;
       case "close":
         this.#close(true);

@@ -1,0 +1,208 @@
+/**
+ * `netdump serve` as a process of its own, with the permissions that its task in deno.json gives it.
+ */
+import { fromFileUrl, join } from "@std/path";
+import denoJson from "../../deno.json" with { type: "json" };
+import { freshAddress, freshPort } from "./addresses.ts";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+/** `run` and its flags, as in the task. */
+const RUN = denoJson.tasks.serve.split(" ").slice(1, -2);
+const START_PATIENCE_MS = 20_000;
+const STOP_PATIENCE_MS = 10_000;
+
+/** One line of the JSON log. */
+export interface LogLine {
+  readonly level: string;
+  readonly event: string;
+  readonly message: string;
+  // deno-lint-ignore no-explicit-any
+  readonly [fact: string]: any;
+}
+
+/** How to start a server. */
+export interface ServerOptions {
+  /** Dump directory; a new one, removed at the end, if undefined. */
+  readonly dir?: string;
+  readonly address?: string;
+  readonly port?: number;
+  /** Further arguments; the log format is JSON unless one of them says otherwise. */
+  readonly args?: readonly string[];
+  /** Wraps the command, such as in a namespace: gets the command, gives what to run. */
+  readonly wrap?: (command: readonly string[]) => readonly string[];
+  /** For namespaces, in which addresses cannot collide: no `--bind`. */
+  readonly bindAll?: boolean;
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+}
+
+/** The command that starts the program with the given arguments. */
+export function netdumpCommand(args: readonly string[]): string[] {
+  return [Deno.execPath(), ...RUN, join(ROOT, "main.ts"), ...args];
+}
+
+/** A running server. */
+export class ServerProcess {
+  readonly dir: string;
+  readonly address: string;
+  readonly port: number;
+  /** Everything it wrote to stderr, by lines. */
+  readonly lines: string[] = [];
+  readonly #process: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+  readonly #ownsDir: boolean;
+  #onLine: (() => void)[] = [];
+  #ended: Deno.CommandStatus | undefined;
+
+  private constructor(
+    process: Deno.ChildProcess,
+    dir: string,
+    address: string,
+    port: number,
+    ownsDir: boolean,
+  ) {
+    this.#process = process;
+    this.dir = dir;
+    this.address = address;
+    this.port = port;
+    this.#ownsDir = ownsDir;
+    this.#reading = this.#read();
+    void process.status.then((status) => {
+      this.#ended = status;
+      this.#wake();
+    });
+  }
+
+  /** Starts a server and waits until it takes HERALDs. */
+  static async start(options: ServerOptions = {}): Promise<ServerProcess> {
+    const server = ServerProcess.spawn(options);
+    await server.until(
+      () => server.lines.some((line) => line.includes("Waiting for clients.")),
+      START_PATIENCE_MS,
+    );
+    return server;
+  }
+
+  /** Starts a server that may well refuse to start. */
+  static spawn(options: ServerOptions = {}): ServerProcess {
+    const { args = [], wrap = (command) => command } = options;
+    const dir = options.dir ?? Deno.makeTempDirSync({ prefix: "netdump-test-" });
+    const address = options.address ?? freshAddress();
+    const port = options.port ?? freshPort();
+    const [program, ...rest] = wrap(netdumpCommand([
+      "serve",
+      ...["--dir", dir, "--port", `${port}`],
+      ...(options.bindAll ? [] : ["--bind", address]),
+      ...(args.includes("--log-format") ? [] : ["--log-format", "json"]),
+      ...args,
+    ]));
+    const process = new Deno.Command(program!, {
+      args: rest,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.env === undefined ? {} : { env: options.env }),
+    }).spawn();
+    return new ServerProcess(process, dir, address, port, options.dir === undefined);
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** The lines of the JSON log so far, of one event or of all. */
+  log(event?: string): LogLine[] {
+    const lines = this.lines.filter((line) => line.startsWith("{")).map((line) =>
+      JSON.parse(line) as LogLine
+    );
+    return event === undefined ? lines : lines.filter((line) => line.event === event);
+  }
+
+  /** Waits for an event that a test needs; fails with the whole log if it does not come. */
+  async event(
+    event: string,
+    matches: (line: LogLine) => boolean = () => true,
+    patienceMs = 10_000,
+  ): Promise<LogLine> {
+    await this.until(() => this.log(event).some(matches), patienceMs, event);
+    return this.log(event).find(matches)!;
+  }
+
+  /** Waits until a condition on the log holds. */
+  async until(condition: () => boolean, patienceMs: number, what = "the server's start"): Promise<void> {
+    const late = Date.now() + patienceMs;
+    while (!condition()) {
+      if (this.#ended !== undefined) {
+        await this.#reading;
+        if (condition()) return;
+        throw new Error(`The server ended, waiting for ${what}:\n${this.lines.join("\n")}`);
+      }
+      if (Date.now() > late) throw new Error(`Waited in vain for ${what}:\n${this.lines.join("\n")}`);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onLine.push(resolve);
+        timer = setTimeout(resolve, 200);
+      });
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends it by a signal; resolves with its exit status, which is over 128 if the signal itself ended it. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    this.signal(signal);
+    return await this.ended();
+  }
+
+  /** Sends a signal. */
+  signal(signal: Deno.Signal): void {
+    if (this.#ended === undefined) this.#process.kill(signal);
+  }
+
+  /** Resolves with its exit status. */
+  async ended(): Promise<number> {
+    const timer = setTimeout(() => this.signal("SIGKILL"), STOP_PATIENCE_MS);
+    const { code } = await this.#process.status;
+    clearTimeout(timer);
+    await this.#reading;
+    return code;
+  }
+
+  /** Path of a file in the dump directory. */
+  path(...names: string[]): string {
+    return join(this.dir, ...names);
+  }
+
+  /** Names in the dump directory or one below it, in order, without the server's own state. */
+  names(directory = "."): string[] {
+    return Array.from(Deno.readDirSync(this.path(directory)), ({ name }) => name)
+      .filter((name) => name !== ".netdump").sort();
+  }
+
+  /** Text of a file in the dump directory. */
+  text(...names: string[]): string {
+    return Deno.readTextFileSync(this.path(...names));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended === undefined) await this.stop("SIGKILL");
+    await this.#reading;
+    if (this.#ownsDir) await Deno.remove(this.dir, { recursive: true });
+  }
+
+  async #read(): Promise<void> {
+    let rest = "";
+    for await (const chunk of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      this.lines.push(...lines);
+      this.#wake();
+    }
+    if (rest !== "") this.lines.push(rest);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#onLine.splice(0)) resolve();
+  }
+}
