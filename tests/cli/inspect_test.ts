@@ -1,9 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { existsSync } from "@std/fs/exists";
 import { MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "../inspect/dumps.ts";
 import { encryptDump, makeKeyPair } from "../inspect/encrypted_dumps.ts";
 import { openssl, withoutOpenssl } from "../inspect/tools.ts";
 import { buildReferenceFixture, buildTextdump } from "../kerneldump/synthetic.ts";
-import { netdump } from "./netdump_process.ts";
+import { netdump, startNetdump } from "./netdump_process.ts";
 
 const READ = ["--allow-read"];
 const WRITE = ["--allow-read", "--allow-write"];
@@ -160,4 +161,19 @@ Deno.test({
       assertEquals(JSON.parse(all.stdout).complete, true);
     });
   },
+});
+
+Deno.test("netdump inspect --output removes what it wrote when it is interrupted", async () => {
+  await withFiles({ "vmcore.0": MINIDUMP }, async (_, path) => {
+    await Deno.truncate(path("vmcore.0"), 20e9);
+    const process = startNetdump(["inspect", "--output", path("out"), path("vmcore.0")], WRITE);
+    while (!existsSync(path("out"))) await new Promise((resolve) => setTimeout(resolve, 5));
+    // The handler is set a moment after the file is there.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    process.kill("SIGINT");
+    const { code, stderr } = await process.output();
+    assertEquals(code, 130);
+    assertMatch(new TextDecoder().decode(stderr), /^netdump: Interrupted: ".*out" is removed\n$/);
+    assertEquals(existsSync(path("out")), false);
+  });
 });
