@@ -107,5 +107,7 @@ export async function writePlainDump(examination: Examination, path: string): Pr
     ? `, still compressed with ${compression}`
     : "";
   console.error(`netdump: Wrote ${quote(path)}: ${formatBytes(written)}${still}`);
-  return findings.complete !== false;
+  const bad = findings.problems.find(({ code }) => PROBLEMS[code].complete === false);
+  if (bad !== undefined) console.error(`netdump: It is not whole: ${bad.message}`);
+  return bad === undefined;
 }

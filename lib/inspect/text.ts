@@ -84,8 +84,9 @@ export function labelled(label: string, lines: string | readonly string[], width
 }
 
 function summaryLines(findings: Findings, style: Style): string[] {
-  const { summary, kind } = findings;
-  if (kind === "key") return [];
+  const { summary, kind, header, layers } = findings;
+  const foreign = kind === "unknown" && header === null && !layers.includes("encrypted");
+  if (kind === "key" || foreign) return [];
   return [
     ...labelled("Host", summary.host === null ? "not known" : escapeLine(summary.host)),
     ...labelled("When", formatWhen(summary)),

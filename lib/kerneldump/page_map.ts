@@ -25,6 +25,8 @@ export interface RangeCoverage extends PhysicalRange {
 const BLOCK_SIZE = 4096;
 const BLOCK_BITS = BLOCK_SIZE * 8;
 const CHUNK_SIZE = 64 * BLOCK_SIZE;
+/** The bitmap of 16 TiB of memory; it bounds what a header that lies makes us read. */
+const BITMAP_LIMIT = 512 * 1024 * 1024;
 
 /**
  * The page map of a minidump. It keeps one count per 4 KiB of bitmap and the last block it looked at, so its memory
@@ -71,8 +73,9 @@ export class PageMap {
     const counts = [0];
     let set = 0;
     let readBytes = 0;
-    while (readBytes < bitmap.size) {
-      const chunk = await readAt(bitmap.offset + readBytes, Math.min(CHUNK_SIZE, bitmap.size - readBytes));
+    const readable = Math.min(bitmap.size, BITMAP_LIMIT);
+    while (readBytes < readable) {
+      const chunk = await readAt(bitmap.offset + readBytes, Math.min(CHUNK_SIZE, readable - readBytes));
       if (chunk.byteLength === 0) break;
       for (let at = 0; at < chunk.byteLength; at += BLOCK_SIZE) {
         set += popcount(chunk.subarray(at, at + BLOCK_SIZE));
@@ -154,6 +157,9 @@ export class PageMap {
   async #checkBitmap(readBytes: number, rangesDamaged: boolean): Promise<Problem[]> {
     const { size } = this.#bitmap;
     if (size === 0) return [problem("bitmap-size", "The page bitmap is empty")];
+    if (size > BITMAP_LIMIT) {
+      return [problem("bitmap-size", `The page bitmap's size, ${size} bytes, is beyond reason`)];
+    }
     if (readBytes < size) {
       return [
         problem("bitmap-size", `The page bitmap is cut: the file holds ${readBytes} of its ${size} bytes`),
@@ -191,14 +197,14 @@ function mirrorWords(bytes: Uint8Array, wordSize: number): Uint8Array {
 
 /** Counts set bits, 32 at a time. */
 function popcount(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const whole = bytes.byteLength & ~3;
+  const head = Math.min(bytes.byteLength, -bytes.byteOffset & 3);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + head, (bytes.byteLength - head) >> 2);
   let count = 0;
-  for (let at = 0; at < whole; at += 4) {
-    const word = view.getUint32(at);
+  for (const word of words) {
     if (word !== 0) count += popcount32(word);
   }
-  for (let at = whole; at < bytes.byteLength; at++) count += popcount32(bytes[at]!);
+  for (let at = 0; at < head; at++) count += popcount32(bytes[at]!);
+  for (let at = head + words.byteLength; at < bytes.byteLength; at++) count += popcount32(bytes[at]!);
   return count;
 }
 

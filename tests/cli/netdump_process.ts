@@ -23,3 +23,16 @@ export async function netdump(
   const decoder = new TextDecoder();
   return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
+
+/** Starts `netdump` with no permissions but those given, and leaves it running. */
+export function startNetdump(
+  args: readonly string[],
+  permissions: readonly string[] = [],
+): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--quiet", ...permissions, MAIN, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}

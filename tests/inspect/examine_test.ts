@@ -4,6 +4,7 @@ import { examine } from "../../lib/inspect/examine.ts";
 import type { Findings } from "../../lib/inspect/findings.ts";
 import type { Thoroughness } from "../../lib/inspect/task.ts";
 import { buildDeviceImage, buildElfCore, buildTextdump, concatenate } from "../kerneldump/synthetic.ts";
+import { seededRandom } from "../helpers.ts";
 import { headerOf, MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
 import { run, withoutGzip, withoutZstd } from "./tools.ts";
 
@@ -288,3 +289,25 @@ Deno.test("examine() answers at once for a dump of 200 GB, sparse as they are", 
     assert(elapsedMs < 1000, `it took ${elapsedMs} ms`);
   });
 });
+
+for (const [tool, suffix, without, args] of TOOLS) {
+  Deno.test({
+    name: `examine() and ${tool} -t agree on damaged streams${without}`,
+    ignore: without !== "",
+    fn: async () => {
+      const random = seededRandom(11);
+      const stored = (await run(tool, ["-c", ...args], MINIDUMP)).stdout;
+      const name = `vmcore.1.${suffix}`;
+      for (let i = 0; i < 40; i++) {
+        const bytes = stored.slice(0, i % 4 === 0 ? Math.floor(random() * stored.byteLength) : undefined);
+        // Past the magic: without it, it is another kind of file.
+        const at = 10 + Math.floor(random() * (bytes.byteLength - 10));
+        if (i % 4 !== 0) bytes[at]! ^= 1 << Math.floor(random() * 8);
+        const found = await findingsOf(name, { [name]: bytes }, "verify");
+        const { code } = await run(tool, ["-t", "-q"], bytes);
+        const bad = codes(found).some((problem) => problem.startsWith("compressed-"));
+        assertEquals(bad, code !== 0, `${tool}, round ${i}, byte ${at}: ${codes(found)}`);
+      }
+    },
+  });
+}

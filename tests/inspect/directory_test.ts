@@ -1,0 +1,109 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { formatDirectory } from "../../lib/inspect/directory_text.ts";
+import { listDirectory } from "../../lib/inspect/directory.ts";
+import { panicSignature, signatureTag } from "../../lib/inspect/signature.ts";
+import { styleFor } from "../../lib/text/style.ts";
+import { buildElfCore } from "../kerneldump/synthetic.ts";
+import { minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
+
+const MINIDUMP = minidumpWithMessages();
+
+/** A directory with a dump of every fate. */
+function everyFate(): Record<string, Uint8Array | string> {
+  const panic = (address: string) => `Duplicate free of ${address} from zone 0xfffffe001ec2ea00(malloc-2048)`;
+  const { "vmcore.gone.4": _, ...orphan } = receivedDump("gone.4", MINIDUMP, { header: { dumpTime: 1000 } });
+  return {
+    ...receivedDump("w1.0", MINIDUMP, {
+      header: { dumpTime: 4000, panicString: panic("0xfffff80339ef3000") },
+    }),
+    ...receivedDump("w1.1", MINIDUMP, {
+      header: { dumpTime: 6000, panicString: panic("0xfffff80339aaa000") },
+    }),
+    ...receivedDump("db.0", MINIDUMP.subarray(0, 30000), {
+      name: "vmcore.db.0.incomplete",
+      header: { dumpTime: 5000, dumpLength: MINIDUMP.byteLength },
+      ending: "Dump incomplete: client timed out",
+    }),
+    ...receivedDump("odd.2", MINIDUMP, { header: { dumpTime: 3000 }, ending: null }),
+    ...orphan,
+    "vmcore.7": buildElfCore(),
+    "core.txt.9": "a report alone",
+    "bounds.w1": "2\n",
+    "notes.txt": "not a dump",
+  };
+}
+
+Deno.test("listDirectory() lists dumps newest first, partial and orphaned ones as what they are", async () => {
+  await withFiles(everyFate(), async (directory, path) => {
+    Deno.symlinkSync("vmcore.w1.1", path("vmcore.w1.last"));
+    Deno.utimeSync(path("vmcore.7"), 7000, 7000);
+    const entries = await listDirectory(directory, "glance");
+    assertEquals(entries.map(({ file, host, number, state }) => [file, host, number, state]), [
+      ["vmcore.7", null, 7, "whole"],
+      ["vmcore.w1.1", "w1", 1, "whole"],
+      ["vmcore.db.0.incomplete", "db", 0, "partial"],
+      ["vmcore.w1.0", "w1", 0, "whole"],
+      ["vmcore.odd.2", "odd", 2, "partial"],
+      ["info.gone.4", "gone", 4, "orphaned"],
+    ]);
+    assertEquals(entries[1]?.files, ["vmcore.w1.1", "info.w1.1", "kdh.w1.1"]);
+    assertEquals(entries[1]?.signature, entries[3]?.signature);
+    assertEquals([entries[0]?.timeOfCrash, entries[1]?.timeOfCrash], [false, true]);
+    assertEquals(entries.map(({ time }) => time).slice(0, 2), [
+      "1970-01-01T01:56:40Z",
+      "1970-01-01T01:40:00Z",
+    ]);
+  });
+});
+
+Deno.test("listDirectory() keeps two dumps apart that a wrap-around gave the same number", async () => {
+  const files = { "vmcore.0": MINIDUMP, "vmcore_encrypted.0": new Uint8Array(4096).fill(0xa5), "key.0": "x" };
+  await withFiles(files, async (directory) => {
+    const entries = await listDirectory(directory, "glance");
+    assertEquals(entries.map(({ file }) => file), ["vmcore.0", "vmcore_encrypted.0"]);
+    assertEquals(entries.map(({ state }) => state), ["whole", "unknown"]);
+  });
+});
+
+Deno.test("listDirectory() goes on where one dump cannot be read", async () => {
+  await withFiles({ "vmcore.0": MINIDUMP, "vmcore.1": MINIDUMP }, async (directory, path) => {
+    Deno.chmodSync(path("vmcore.1"), 0);
+    const entries = await listDirectory(directory, "glance");
+    // root reads everything.
+    const expected = Deno.uid() === 0 ? ["whole", "whole"] : ["whole", "unreadable"];
+    assertEquals(entries.map(({ state }) => state).toSorted(), expected.toSorted());
+  });
+});
+
+Deno.test("formatDirectory() lines up, marks equal panics, and fits the terminal", async () => {
+  await withFiles(everyFate(), async (directory) => {
+    const entries = await listDirectory(directory, "glance");
+    const plain = formatDirectory(entries, styleFor(false, true), null).trimEnd().split("\n");
+    assertMatch(plain[0]!, /^HOST +NO\. +TIME \(UTC\) +SIZE +KIND +STATE +SAME +PANIC$/);
+    const column = plain[0]!.indexOf("STATE");
+    for (const line of plain.slice(1)) assertMatch(line.slice(column), /^(whole|PARTIAL|ORPHANED)( |$)/);
+    const tag = signatureTag(entries.find(({ file }) => file === "vmcore.w1.0")!.signature!);
+    assertEquals(plain.filter((line) => line.includes(tag)).length, 2);
+    const narrow = formatDirectory(entries, styleFor(true, false), 90);
+    // deno-lint-ignore no-control-regex
+    for (const line of narrow.replace(/\x1b\[\d+m/g, "").split("\n")) {
+      assertEquals(line.length <= 90, true, line);
+    }
+    assertStringIncludes(narrow, "\x1b[31mPARTIAL");
+  });
+});
+
+Deno.test("panicSignature() masks addresses and nothing that tells one bug from another", () => {
+  const rows: [panic: string, signature: string][] = [
+    ["Duplicate free of 0xfffff80339ef3000 from zone", "Duplicate free of 0x* from zone"],
+    [
+      "vm_fault: fault on nofault entry, addr: fffffe0011223344",
+      "vm_fault: fault on nofault entry, addr: 0x*",
+    ],
+    ["page fault at 0x18, foo+0x1234567", "page fault at 0x18, foo+0x1234567"],
+    ["general  protection\nfault", "general protection fault"],
+    ["malloc: 12345678 bytes", "malloc: 12345678 bytes"],
+  ];
+  for (const [panic, signature] of rows) assertEquals(panicSignature(panic), signature);
+  assertMatch(signatureTag("x"), /^[0-9a-f]{6}$/);
+});

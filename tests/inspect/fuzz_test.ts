@@ -1,0 +1,162 @@
+import { assert, assertEquals } from "@std/assert";
+import { examine } from "../../lib/inspect/examine.ts";
+import { formatHexDump } from "../../lib/inspect/hex_dump.ts";
+import { makeReport, toJsonLine } from "../../lib/inspect/report.ts";
+import type { Thoroughness } from "../../lib/inspect/task.ts";
+import { formatFindings } from "../../lib/inspect/text.ts";
+import { encodeKernelDumpKey } from "../../lib/kerneldump/key.ts";
+import { styleFor } from "../../lib/text/style.ts";
+import { seededRandom } from "../helpers.ts";
+import {
+  buildDeviceImage,
+  buildElfCore,
+  buildMessageBuffer,
+  buildMinidump,
+  buildTextdump,
+  concatenate,
+} from "../kerneldump/synthetic.ts";
+import { headerOf, receivedDump, withFiles } from "./dumps.ts";
+import { run, withoutGzip, withoutZstd } from "./tools.ts";
+
+/** Small, so that every byte can have its turn. */
+const MINIDUMP = buildMinidump({
+  messageBuffer: buildMessageBuffer({ text: "<6>hello\npanic: boom\ncpuid = 0\n", size: 4000 }),
+  pages: { 0x1000: new Uint8Array(4096).fill(1) },
+});
+
+/** The bytes of a base that mean something come one by one, the others in strides. */
+const MUTATIONS = 600;
+/** On a shared machine; what is bounded takes a hundredth of it. */
+const SLOWEST_MS = 5000;
+
+// deno-lint-ignore no-control-regex
+const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+/** Takes a file through everything that inspect does; nothing may throw, take long or reach a terminal raw. */
+async function survive(path: string, thoroughness: Thoroughness, what: string): Promise<boolean | null> {
+  const startMs = performance.now();
+  const examination = await examine(path, { thoroughness, privateKey: null });
+  const { findings, memory } = examination;
+  try {
+    const json = toJsonLine(makeReport(findings, { messages: true, priorities: false }));
+    JSON.parse(json);
+    assertEquals(RAW.test(json.trimEnd()), false, what);
+    assertEquals(RAW.test(formatFindings(findings, styleFor(false, true))), false, what);
+    for (const address of [0n, 0x1000n, 0xfffffe0000000000n, 0xffffffffffffff00n]) {
+      if (memory === null || address >= 2n ** BigInt(memory.addressBits)) continue;
+      for await (const _ of formatHexDump(memory.readVirtual(address, 64), memory.addressBits));
+      for await (const _ of formatHexDump(memory.readPhysical(address, 64), memory.addressBits));
+    }
+  } finally {
+    examination.close();
+  }
+  assert(performance.now() - startMs < SLOWEST_MS, `${what} took too long`);
+  return findings.complete;
+}
+
+/** Offsets worth changing: where something other than zeros stands, at most so many, and a few others. */
+function targets(bytes: Uint8Array, random: () => number): number[] {
+  const telling = [...bytes.keys()].filter((at) => bytes[at] !== 0);
+  const stride = Math.max(1, Math.ceil(telling.length / MUTATIONS));
+  const others = Array.from({ length: 50 }, () => Math.floor(random() * bytes.byteLength));
+  return [...telling.filter((_, i) => i % stride === 0), ...others];
+}
+
+interface Base {
+  readonly name: string;
+  readonly files: () => Promise<Record<string, Uint8Array | string>>;
+  readonly without?: string;
+  /** Whether a cut file can be told from a whole one. */
+  readonly tellsCuts: boolean;
+}
+
+const compressed = async (tool: "gzip" | "zstd", args: string[]) =>
+  (await run(tool, ["-c", ...args], MINIDUMP)).stdout;
+
+const BASES: readonly Base[] = [
+  { name: "vmcore.w1.0", files: () => Promise.resolve(receivedDump("w1.0", MINIDUMP)), tellsCuts: true },
+  { name: "kdh.w1.0", files: () => Promise.resolve(receivedDump("w1.0", MINIDUMP)), tellsCuts: false },
+  { name: "info.w1.0", files: () => Promise.resolve(receivedDump("w1.0", MINIDUMP)), tellsCuts: false },
+  { name: "vmcore.0", files: () => Promise.resolve({ "vmcore.0": buildElfCore() }), tellsCuts: false },
+  {
+    name: "textdump.tar.0",
+    files: () => Promise.resolve({ "textdump.tar.0": buildTextdump() }),
+    tellsCuts: false,
+  },
+  {
+    name: "device",
+    files: () => {
+      const { bytes } = headerOf(MINIDUMP, { blockSize: 512 });
+      return Promise.resolve({ device: buildDeviceImage({ header: bytes, data: MINIDUMP }) });
+    },
+    tellsCuts: false,
+  },
+  {
+    name: "live",
+    files: () => Promise.resolve({ live: concatenate([MINIDUMP, headerOf(MINIDUMP).bytes]) }),
+    tellsCuts: false,
+  },
+  {
+    name: "key.0",
+    files: () => {
+      const iv = new Uint8Array(32).fill(7);
+      const key = { cipher: "chacha20", iv, encryptedKey: new Uint8Array(256).fill(9) } as const;
+      return Promise.resolve({ "key.0": encodeKernelDumpKey(key) });
+    },
+    tellsCuts: false,
+  },
+  {
+    name: "vmcore.1.gz",
+    files: async () => ({ "vmcore.1.gz": await compressed("gzip", ["-n"]) }),
+    without: withoutGzip,
+    tellsCuts: true,
+  },
+  {
+    name: "vmcore.1.zst",
+    files: async () => ({ "vmcore.1.zst": await compressed("zstd", ["-q", "--check"]) }),
+    without: withoutZstd,
+    tellsCuts: true,
+  },
+];
+
+for (const { name, files, without = "", tellsCuts } of BASES) {
+  const test = (what: string, fn: (path: string, good: Uint8Array) => Promise<void>) =>
+    Deno.test({
+      name: `inspect survives ${name} ${what}${without}`,
+      ignore: without !== "",
+      fn: async () =>
+        await withFiles(await files(), async (_, path) =>
+          await fn(path(name), await Deno.readFile(path(name)))),
+    });
+
+  test("with any byte changed", async (path, good) => {
+    const random = seededRandom(good.byteLength);
+    for (const at of targets(good, random)) {
+      const bytes = good.slice();
+      bytes[at] = [bytes[at]! ^ 1 << Math.floor(random() * 8), 0xff, 0, Math.floor(random() * 256)][at % 4]!;
+      await Deno.writeFile(path, bytes);
+      await survive(path, at % 2 === 0 ? "look" : "verify", `${name}, byte ${at} set to ${bytes[at]}`);
+    }
+  });
+
+  test("with four or eight bytes set to extremes", async (path, good) => {
+    const random = seededRandom(good.byteLength + 1);
+    for (const target of targets(good, random)) {
+      const at = target & ~3;
+      const bytes = good.slice();
+      const [value, length] = [[0xff, 8], [0xff, 4], [0x7f, 8], [0, 8], [0x80, 4]][target % 5]!;
+      bytes.fill(value!, at, at + length!);
+      await Deno.writeFile(path, bytes);
+      await survive(path, "look", `${name}, ${length} bytes at ${at} set to ${value}`);
+    }
+  });
+
+  test("cut anywhere", async (path, good) => {
+    const stride = Math.max(1, Math.floor(good.byteLength / 400));
+    for (let cut = 0; cut < good.byteLength; cut += stride) {
+      await Deno.writeFile(path, good.subarray(0, cut));
+      const complete = await survive(path, "verify", `${name} cut at ${cut}`);
+      if (tellsCuts) assert(complete !== true, `${name} cut at ${cut} is called whole`);
+    }
+  });
+}
