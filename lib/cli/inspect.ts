@@ -48,7 +48,12 @@ export async function runInspect(
 
 function describeFailure(path: string, error: unknown): string {
   if (error instanceof OperationError) return error.message;
-  const reason = error instanceof TypeError ? error.message : reasonOf(error);
+  const reason = error instanceof Deno.errors.NotCapable && path.startsWith("/dev/")
+    // Deno's own rule, whatever is allowed to be read.
+    ? "Deno opens devices only with --allow-all; or copy it to a file with dd and inspect that"
+    : error instanceof TypeError
+    ? error.message
+    : reasonOf(error);
   return `Cannot read ${quote(path)}: ${escapeLine(reason)}`;
 }
 
