@@ -16,6 +16,7 @@ import { PageMap } from "../kerneldump/page_map.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import type { ReadAt } from "../kerneldump/read_at.ts";
 import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";
+import { formatSize } from "../text/units.ts";
 import type { MinidumpFacts, TextdumpFacts } from "./findings.ts";
 
 /** What is inside a dump. What does not apply or cannot be read is `null`. */
@@ -96,7 +97,7 @@ export async function readElf(readAt: ReadAt, file: DumpFile, { searchLimit }: E
   }
   const messages = await readElfMessages(readAt, core, searchLimit);
   return {
-    ...noContents(...checkElfCore(core, file), ...messageProblems(messages, searchLimit)),
+    ...noContents(...checkElfCore(core, file), ...messageProblems(messages, elfCoreSize(core), searchLimit)),
     elf: core,
     messages: messages?.text ?? null,
     memory: elfMemory(readAt, core),
@@ -105,11 +106,17 @@ export async function readElf(readAt: ReadAt, file: DumpFile, { searchLimit }: E
   };
 }
 
-function messageProblems(messages: MessageBuffer | undefined, searchLimit: number): readonly Problem[] {
+function messageProblems(
+  messages: MessageBuffer | undefined,
+  size: number,
+  searchLimit: number,
+): readonly Problem[] {
   if (messages !== undefined) return messages.problems;
   const where = searchLimit === 0
     ? "A compressed full dump is not searched for the message buffer: decompress it first"
-    : "No message buffer was found in the part of the full dump that was searched; --dmesg searches all of it";
+    : searchLimit < size
+    ? `No message buffer was found in ${formatSize(searchLimit)} of the full dump; --dmesg searches all of it`
+    : "No message buffer was found in the full dump";
   return [problem("message-buffer-not-found", where)];
 }
 
