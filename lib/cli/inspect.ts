@@ -7,7 +7,7 @@
 import { formatDirectory } from "../inspect/directory_text.ts";
 import { listDirectory } from "../inspect/directory.ts";
 import { type Examination, examine } from "../inspect/examine.ts";
-import type { Findings } from "../inspect/findings.ts";
+import { type Findings, whyUnreadable } from "../inspect/findings.ts";
 import type { PrivateKey } from "../inspect/private_key.ts";
 import { reasonOf } from "../inspect/reason.ts";
 import { makeReport, toJsonLine } from "../inspect/report.ts";
@@ -173,14 +173,14 @@ async function printMessages(
     if (code.startsWith("message-buffer")) console.error(`netdump: ${quote(file)}: ${message}`);
   }
   if (messages === null) {
-    throw new OperationError(`${quote(file)} holds no message buffer${whyNoMessages(findings)}`);
+    {
+      const why = whyUnreadable(findings);
+      throw new OperationError(
+        `${quote(file)} holds no message buffer${why === undefined ? "" : `. ${why}`}`,
+      );
+    }
   }
   const text = escapeLines(options.priorities ? messages : stripPriorities(messages));
   const title = count > 1 ? `${index > 0 ? "\n" : ""}==> ${escapeLine(file)} <==\n` : "";
   await writeStdout(title + text + (text === "" || text.endsWith("\n") ? "" : "\n"));
-}
-
-function whyNoMessages({ problems }: Findings): string {
-  const reason = problems.find(({ code }) => PROBLEMS[code].complete !== true);
-  return reason === undefined ? "" : `. ${reason.message}`;
 }

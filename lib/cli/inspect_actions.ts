@@ -5,6 +5,7 @@
  */
 
 import type { Examination } from "../inspect/examine.ts";
+import { whyUnreadable } from "../inspect/findings.ts";
 import { formatHexDump } from "../inspect/hex_dump.ts";
 import { reasonOf } from "../inspect/reason.ts";
 import { endOfDump, writeDump } from "../inspect/write_dump.ts";
@@ -24,7 +25,7 @@ import { writeStdout } from "./output.ts";
  */
 export async function printMemory({ findings, memory }: Examination, options: Options): Promise<boolean> {
   if (memory === null) {
-    const why = findings.problems.find(({ code }) => PROBLEMS[code].complete !== true)?.message;
+    const why = whyUnreadable(findings);
     throw new OperationError(
       `${quote(findings.file)} holds no memory${
         why === undefined ? ": it is no minidump or full dump" : `. ${why}`

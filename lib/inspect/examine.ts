@@ -111,6 +111,7 @@ async function examineDump(task: Task): Promise<Examined> {
     ...(header === null ? [] : judgeHeader(task, header, contents)),
     ...(header === null ? [] : judgeLength(header, opened, sizes)),
     ...judgeUnread(header, opened, streams),
+    ...judgeClosed(header, opened, options),
     ...(companions.info === null ? [] : judgeInfo(companions.info.info)),
     ...judgeName(task),
     ...(options.thoroughness === "verify" && opened.compressed.length === 0
@@ -187,6 +188,17 @@ function judgeUnread(
   if (!streams.includes(null) || headerVouches(header, opened)) return [];
   const message = "Whether the compressed dump is whole takes reading all of it: --verify does";
   return [problem("compressed-unread", message)];
+}
+
+/** An encrypted dump without its key can be as long as it should be, but not be read to its end. */
+function judgeClosed(
+  header: HeaderFacts | null,
+  opened: OpenedLayers,
+  { thoroughness }: ExamineOptions,
+): Problem[] {
+  if (opened.decrypted !== null) return [];
+  if (thoroughness !== "verify" && headerVouches(header, opened)) return [];
+  return [problem("encrypted-unread", "Whether the encrypted dump is whole cannot be told without its key")];
 }
 
 function judgeName({ name, companions }: Task): Problem[] {

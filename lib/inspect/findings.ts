@@ -12,7 +12,7 @@ import type { KernelDumpKey } from "../kerneldump/key.ts";
 import type { PanicExcerpt } from "../kerneldump/message_text.ts";
 import type { Minidump } from "../kerneldump/minidump.ts";
 import type { PageMap, RangeCoverage } from "../kerneldump/page_map.ts";
-import type { Problem } from "../kerneldump/problem.ts";
+import { type Problem, PROBLEMS } from "../kerneldump/problem.ts";
 import type { TextdumpMember } from "../kerneldump/textdump.ts";
 import type { Layer } from "./layers.ts";
 
@@ -148,4 +148,9 @@ export function factsOfInfo(source: string, info: InfoFile): HeaderFacts | null 
     panicString: info.panicString,
     parityOk: info.parityOk,
   };
+}
+
+/** Why what is inside a dump cannot be read: the first problem that may be the reason; `undefined` if there is none. */
+export function whyUnreadable({ problems }: Findings): string | undefined {
+  return problems.find(({ code }) => code === "encrypted" || PROBLEMS[code].complete !== true)?.message;
 }

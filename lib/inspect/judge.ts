@@ -59,10 +59,11 @@ function kernelLayer(
   return compressed.findLast(({ compression }) => compression === header.compression);
 }
 
-/** Whether the header's length vouches for a compressed dump that was not read to its end. */
+/** Whether the header's length vouches for a dump whose compression or encryption was not looked through to its end. */
 export function headerVouches(header: HeaderFacts | null, opened: OpenedLayers): boolean {
   if (header === null || header.dumpLength === null) return false;
-  const size = kernelLayer(header, opened)?.input.size ?? null;
+  const stored = opened.decrypted === null ? opened.source : kernelLayer(header, opened)?.input;
+  const size = stored?.size ?? null;
   return size !== null && size >= header.dumpLength && size - header.dumpLength < MAX_BLOCK;
 }
 

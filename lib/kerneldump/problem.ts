@@ -157,8 +157,12 @@ export const PROBLEMS = {
     meaning: "savecore could not tell whether the dump is good",
     complete: null,
   },
-  "encrypted": {
+  encrypted: {
     meaning: "The dump is encrypted, and no private key was given",
+    complete: true,
+  },
+  "encrypted-unread": {
+    meaning: "Whether the encrypted dump is whole cannot be told without its key",
     complete: null,
   },
   "key-missing": {

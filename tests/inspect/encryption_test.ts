@@ -41,7 +41,8 @@ for (const cipher of ["aes-256-cbc", "chacha20"] as const) {
           return examination.findings;
         };
         const closed = await look(null);
-        assertEquals([closed.kind, closed.layers, closed.complete], ["unknown", ["encrypted"], null]);
+        // It is as long as its header says.
+        assertEquals([closed.kind, closed.layers, closed.complete], ["unknown", ["encrypted"], true]);
         assertEquals(closed.problems.map(({ code }) => code), ["encrypted"]);
         assertEquals([closed.key?.cipher, closed.summary.panic], [cipher, "sleeping thread"]);
         const open = await look(await load(right.pem));
@@ -49,6 +50,7 @@ for (const cipher of ["aes-256-cbc", "chacha20"] as const) {
         assertEquals([open.messages, open.problems], [MESSAGES, []]);
         const refused = await look(await load(wrong.pem));
         assertEquals(refused.problems.map(({ code }) => code), ["private-key-wrong"]);
+        assertEquals(refused.complete, null);
         assertMatch(refused.problems[0]!.message, /made for another one/);
       });
     });
@@ -135,12 +137,12 @@ test("examine() says what is wrong with the key beside an encrypted dump", async
     });
     return codes;
   };
-  assertEquals(await codeWith({}), ["key-missing"]);
-  assertEquals(await codeWith({ "key.1": key.subarray(0, 100) }), ["key-damaged"]);
+  assertEquals(await codeWith({}), ["key-missing", "encrypted-unread"]);
+  assertEquals(await codeWith({ "key.1": key.subarray(0, 100) }), ["key-damaged", "encrypted-unread"]);
   // A key of another dump decrypts, but to noise.
   const otherIv = key.slice();
   otherIv[1]! ^= 1;
-  assertEquals(await codeWith({ "key.1": otherIv }), ["private-key-wrong"]);
+  assertEquals(await codeWith({ "key.1": otherIv }), ["private-key-wrong", "encrypted-unread"]);
 });
 
 test("examine() leaves a plain dump alone that an old key lies beside", async () => {
