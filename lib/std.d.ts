@@ -41,10 +41,6 @@ declare module "@std/cli/parse-args" {
   ): Record<string, unknown> & { _: string[] };
 }
 
-declare module "@std/cli/unicode-width" {
-  export function unicodeWidth(str: string): number;
-}
-
 declare module "@std/fs/exists" {
   export function existsSync(path: string | URL): boolean;
 }

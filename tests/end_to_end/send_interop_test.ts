@@ -114,8 +114,8 @@ for (const architecture of ["amd64", "arm64"]) {
         });
         const received = `${directory}/received/vmcore.${client}.0`;
         assert(await sameFile(path, received));
-        const [sent, arrived] = [Deno.statSync(path), Deno.statSync(received)];
-        assertLess(arrived.blocks ?? 0, 2 * (sent.blocks ?? 0) + 4096, "512-byte blocks on the disk");
+        const { size, blocks } = Deno.statSync(received);
+        assertLess(512 * (blocks ?? 0), size / 10, "bytes on the disk");
       }),
   );
 }
@@ -129,7 +129,7 @@ testWith("send draws its progress on a terminal only, and removes it", noScript,
       const words = [Deno.execPath(), ...sendCommandLine(args)].map((word) => `'${word}'`).join(" ");
       const onTerminal = await run("script", "-qec", words, "/dev/null");
       assertMatch(onTerminal, /\rvmcore\.w1\.0 \[.*>.*\] .*%/);
-      assertMatch(onTerminal, /\r\x1b\[KSent \S+vmcore\.w1\.0 to /);
+      assert(onTerminal.includes(`\r\x1b[KSent ${path} to `), "the bar is removed");
       const { stderr } = await send(...args.map((arg) => arg === "200k" ? "100M" : arg));
       assertEquals(stderr.includes("\r") || stderr.includes("\x1b"), false);
       assertEquals(server.count(MessageType.FINISHED) > 0, true);
