@@ -111,12 +111,14 @@ export async function raiseBounds(
   host: string,
   next: number,
 ): Promise<void> {
-  if (readBounds(fs, directory, host) >= next) return;
   checkPlace(fs, directory);
   const path = join(directory, boundsName(host));
+  // Only the dump with the index before this one uses the name; what is there was left by a killed server.
+  const temporary = `${path}.${next}.new`;
+  if (fs.entry(temporary) !== undefined) fs.remove(temporary);
+  if (readBounds(fs, directory, host) >= next) return;
   const kind = fs.entry(path)?.kind ?? "file";
   if (kind !== "file") throw new PlaceError(`${boundsName(host)} is not a file`);
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   const fd = fs.create(temporary, DUMP_FILE_MODE);
   try {
     const bytes = new TextEncoder().encode(`${next}\n`);

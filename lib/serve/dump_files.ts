@@ -132,6 +132,7 @@ export class DumpFiles {
       const journal = JournalFile.reopen(fs, root, head.session.id);
       undo.push(() => journal.close({ forget: false }));
       const files = new DumpFiles(fs, directory, head.place, index, { core, coreFile, infoFd, journal });
+      files.#linked = core === finalCore;
       if (fs.entry(join(directory, names.header)) !== undefined) files.#headerFd = open(names.header);
       if (fs.entry(join(directory, names.key)) !== undefined) {
         fs.chmod(join(directory, names.key), DUMP_FILE_MODE);

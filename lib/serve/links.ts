@@ -37,7 +37,9 @@ function replaceLink(directory: string, name: string, target: string): void {
   const path = join(directory, name);
   const kind = realFileSystem.entry(path)?.kind ?? "link";
   if (kind !== "link") throw new TypeError(`${name} exists and is not a link`);
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  // Links are made one at a time; what is there was left by a killed server.
+  const temporary = `${path}.new`;
+  if (realFileSystem.entry(temporary)?.kind === "link") Deno.removeSync(temporary);
   try {
     Deno.symlinkSync(target, temporary, { type: "file" });
   } catch (error) {

@@ -15,9 +15,6 @@ import type { Session } from "./session.ts";
 
 /** The disk is looked at each time so much of a dump has been written. */
 const SPACE_CHECK_BYTES = 4 * 1024 * 1024;
-/** A journal longer than this is condensed. */
-const LONG_JOURNAL_BYTES = 1024 * 1024;
-
 /** A write that failed; the message says which and why, and the dump has to be given up. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
@@ -29,6 +26,8 @@ export interface DumpSurroundings {
   spareBytes(): number;
   /** Makes the links to the newest dump, or takes them away. */
   readonly link: Linker;
+  /** A journal longer than this is condensed. */
+  readonly longJournalBytes: number;
 }
 
 /** A dump that is being received into files. */
@@ -40,7 +39,7 @@ export class ReceivedDump {
   readonly #surroundings: DumpSurroundings;
   readonly #link: Linker;
   #uncheckedBytes = SPACE_CHECK_BYTES;
-  #journalLimit = LONG_JOURNAL_BYTES;
+  #journalLimit: number;
   #syncError: unknown;
 
   constructor(
@@ -55,6 +54,7 @@ export class ReceivedDump {
     this.#session = session;
     this.files = files;
     this.#surroundings = surroundings;
+    this.#journalLimit = surroundings.longJournalBytes;
     this.#link = (request) => surroundings.link(request);
   }
 
@@ -194,7 +194,7 @@ export class ReceivedDump {
     try {
       const head = { format: 1, session: this.#identity, place: files.place, hostName } as const;
       files.journal.rewrite(head, [{ index: files.index }, ...records]);
-      this.#journalLimit = Math.max(LONG_JOURNAL_BYTES, 2 * files.journal.size);
+      this.#journalLimit = Math.max(this.#surroundings.longJournalBytes, 2 * files.journal.size);
     } catch {
       // The long journal is as good as the short one; a full disk shows in the next append.
       this.#journalLimit *= 2;

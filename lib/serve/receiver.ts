@@ -1,14 +1,12 @@
 /**
- * A receiver: a worker whose permissions hold it to the server's addresses, its clients' ports and the dump
- * directory. The sessions in it do their own receiving, writing and acking.
+ * A receiver: sessions that do their own receiving, writing and acking, and what they share.
  *
  * @module
  */
-/// <reference lib="deno.worker" />
 import { relative } from "@std/path";
 import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
 import { DumpFiles, type LinkRequest } from "./dump_files.ts";
-import { describeError, realFileSystem } from "./file_system.ts";
+import { describeError, type FileSystem } from "./file_system.ts";
 import { parseJournal, type SessionIdentity } from "./journal.ts";
 import { JournalFile, journalPath } from "./journal_file.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "./orders.ts";
@@ -23,16 +21,25 @@ const PROGRESS_MS = 10_000;
 /** A port that a session had before is waited for this long. */
 const BIND_PATIENCE_MS = 2000;
 
-const worker = self as unknown as DedicatedWorkerGlobalScope;
-const fs = realFileSystem;
+/** What a receiver needs of the world. */
+export interface ReceiverWorld {
+  readonly fs: FileSystem;
+  readonly report: (report: Report) => void;
+  /** Binds a UDP socket, with port 0 to any port. */
+  readonly bind: (address: string, port: number) => Deno.DatagramConn;
+  /** A journal longer than this is condensed. */
+  readonly longJournalBytes: number;
+}
 
 /** Client names that sessions wait for. */
 interface Naming {
   readonly resolve: (name: ClientName) => void;
 }
 
-class Receiver implements TransferHost {
+/** Carries out the supervisor's orders, and reports. */
+export class Receiver implements TransferHost {
   readonly #settings: ReceiverSettings;
+  readonly #world: ReceiverWorld;
   readonly #transfers = new Map<string, Transfer>();
   readonly #naming = new Map<string, Naming>();
   readonly #links = new Map<number, (error: string | null) => void>();
@@ -44,20 +51,29 @@ class Receiver implements TransferHost {
   #burstPosted = false;
   readonly #progress: ReturnType<typeof setInterval>;
 
-  constructor(settings: ReceiverSettings) {
+  constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
+    this.#world = world;
     this.#burst.port1.onmessage = () => this.#onTurn();
     this.#progress = setInterval(() => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
     }, PROGRESS_MS);
   }
 
+  get #fs(): FileSystem {
+    return this.#world.fs;
+  }
+
   now(): number {
     return performance.now();
   }
 
+  get longJournalBytes(): number {
+    return this.#world.longJournalBytes;
+  }
+
   report(report: Report): void {
-    worker.postMessage(report);
+    this.#world.report(report);
   }
 
   /**
@@ -78,23 +94,23 @@ class Receiver implements TransferHost {
 
   link(request: LinkRequest): Promise<void> {
     const number = this.#nextLink++;
-    this.report({ report: "link", request: number, link: request });
-    return new Promise((resolve, reject) =>
-      this.#links.set(number, (error) => error === null ? resolve() : reject(new Error(error)))
-    );
+    return new Promise((resolve, reject) => {
+      this.#links.set(number, (error) => error === null ? resolve() : reject(new Error(error)));
+      this.report({ report: "link", request: number, link: request });
+    });
   }
 
   createFiles(identity: SessionIdentity, name: ClientName): DumpFiles {
     const { root } = this.#settings;
     const directory = this.#findPlace(identity);
     const client = { address: identity.client, hostName: name.hostName };
-    const host = seriesName(fs, directory, name.label, client);
+    const host = seriesName(this.#fs, directory, name.label, client);
     if (host !== name.label) {
       const text = `another host's dumps are called ${name.label}; this one's are called ${host}`;
       this.report({ report: "notice", level: "warning", id: identity.id, text });
     }
     const place = { directory: relative(root, directory) || ".", host };
-    return DumpFiles.create(fs, root, directory, {
+    return DumpFiles.create(this.#fs, root, directory, {
       format: 1,
       session: identity,
       place,
@@ -103,13 +119,19 @@ class Receiver implements TransferHost {
   }
 
   spareBytes(): number {
-    return fs.space(this.#settings.root).freeBytes - this.#settings.minFreeBytes;
+    const { root, minFreeBytes } = this.#settings;
+    try {
+      return this.#fs.space(root).freeBytes - minFreeBytes;
+    } catch {
+      // Some file systems cannot tell; a write will.
+      return Infinity;
+    }
   }
 
   completed(files: DumpFiles): void {
     const { keep } = this.#settings;
     if (keep === null) return;
-    const removed = removeOldDumps(fs, files.directory, files.place.host, keep);
+    const removed = removeOldDumps(this.#fs, files.directory, files.place.host, keep);
     if (removed.length > 0) this.report({ report: "removed", files: removed });
   }
 
@@ -142,6 +164,7 @@ class Receiver implements TransferHost {
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
         clearInterval(this.#progress);
         this.#burst.port1.close();
+        this.#burst.port2.close();
         this.report({ report: "stopped" });
         return;
       case "start":
@@ -169,7 +192,7 @@ class Receiver implements TransferHost {
     const { root } = this.#settings;
     let socket: Deno.DatagramConn | undefined;
     try {
-      const journal = parseJournal(fs.readText(journalPath(root, id)));
+      const journal = parseJournal(this.#fs.readText(journalPath(root, id)));
       const { session: identity, place, hostName } = journal.head;
       const settings = this.#sessionSettings(identity, journalledEnd(journal.records));
       const session = new Session(settings, this.now());
@@ -178,8 +201,8 @@ class Receiver implements TransferHost {
       session.enter(replayed.final === undefined ? "receiving" : "finished", this.now());
       const name = { label: place.host, hostName };
       const resumed = replayed.final === undefined
-        ? { files: reopenFiles(fs, root, journal.head, session, replayed), name }
-        : { journal: JournalFile.reopen(fs, root, id) };
+        ? { files: reopenFiles(this.#fs, root, journal.head, session, replayed), name }
+        : { journal: JournalFile.reopen(this.#fs, root, id) };
       const transfer = this.#add(socket, identity, session, Promise.resolve(name), resumed);
       this.report({ report: "opened", id, port: identity.port });
       if (replayed.final === undefined) transfer.resume(replayed.finishedSeqno);
@@ -206,7 +229,7 @@ class Receiver implements TransferHost {
   async #bind({ local, port }: SessionIdentity): Promise<Deno.DatagramConn> {
     for (const startedMs = this.now();;) {
       try {
-        return Deno.listenDatagram({ transport: "udp", hostname: local, port });
+        return this.#world.bind(local, port);
       } catch (error) {
         // A receiver that crashed gives its ports back a moment later.
         const inUse = error instanceof Deno.errors.AddrInUse && port !== 0;
@@ -228,7 +251,7 @@ class Receiver implements TransferHost {
     const { root, defaultPath } = this.#settings;
     if (identity.path !== null) {
       try {
-        return resolvePlace(fs, root, identity.path);
+        return resolvePlace(this.#fs, root, identity.path);
       } catch (error) {
         if (!(error instanceof PlaceError)) throw error;
         const { id, path } = identity;
@@ -237,7 +260,7 @@ class Receiver implements TransferHost {
         }
       }
     }
-    return resolvePlace(fs, root, defaultPath);
+    return resolvePlace(this.#fs, root, defaultPath);
   }
 
   #post(): void {
@@ -254,10 +277,3 @@ class Receiver implements TransferHost {
     for (const resolve of this.#turns.splice(0)) resolve();
   }
 }
-
-let receiver: Receiver | undefined;
-
-worker.onmessage = (event: MessageEvent<Order>) => {
-  if (event.data.order === "start") receiver = new Receiver(event.data.settings);
-  else void receiver?.obey(event.data);
-};

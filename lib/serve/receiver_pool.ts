@@ -103,7 +103,7 @@ export class ReceiverPool {
         },
       },
     };
-    const worker = new Worker(new URL("./receiver.ts", import.meta.url), options);
+    const worker = new Worker(new URL("./receiver_worker.ts", import.meta.url), options);
     worker.onmessage = (event: MessageEvent<Report>) => this.#events.report(index, event.data);
     worker.onerror = (event) => {
       event.preventDefault();

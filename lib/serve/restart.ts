@@ -141,7 +141,11 @@ export async function giveUp(
     if (replayed.final !== undefined) return undefined;
     const files = reopenFiles(realFileSystem, root, journal.head, session, replayed);
     const name = { label: place.host, hostName };
-    const dump = new ReceivedDump(identity, name, session, files, { spareBytes: () => Infinity, link });
+    const dump = new ReceivedDump(identity, name, session, files, {
+      spareBytes: () => Infinity,
+      longJournalBytes: Infinity,
+      link,
+    });
     const verdict = session.verdict();
     const error = await dump.abandon(verdict, reason);
     files.close({ forget: false });

@@ -404,8 +404,9 @@ export class Transfer {
   }
 
   #setTimer(): void {
-    if (this.#closed) return;
     clearTimeout(this.#timer);
+    // One that is given up is closed when its dump is labelled.
+    if (this.#closed || this.session.phase === "ended") return;
     const waitMs = this.session.deadlineMs - this.#host.now();
     // Timers take 31 bits; a far deadline is looked at again on the way.
     if (waitMs !== Infinity) this.#timer = setTimeout(this.#onTimer, Math.min(Math.max(waitMs, 1), 60_000));
@@ -417,6 +418,7 @@ export class Transfer {
     await this.#host.turn();
     if (this.#closed || this.#stopping) return;
     this.endOfBurst();
+    if (this.session.phase === "ended") return;
     const due = this.session.due(this.#host.now());
     switch (due.do) {
       case "expire-acks":

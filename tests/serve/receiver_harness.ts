@@ -1,0 +1,184 @@
+/**
+ * A receiver without its worker: sockets in memory, any file system, and a client that speaks in turns.
+ */
+import { assert } from "@std/assert";
+import { decodeAck, encodeMessage, type Message } from "../../lib/protocol/message.ts";
+import { describeError, type FileSystem } from "../../lib/serve/file_system.ts";
+import type { SessionIdentity } from "../../lib/serve/journal.ts";
+import { linkNewest } from "../../lib/serve/links.ts";
+import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
+import { Receiver } from "../../lib/serve/receiver.ts";
+
+/** The client of every session here, and its name. */
+export const CLIENT = "192.0.2.7";
+const NAME = { label: "w1", hostName: "w1.example.org" };
+const SESSION_PORT = 40000;
+const PATIENCE_MS = 5000;
+
+/** A UDP socket whose other end is the test. */
+class MemorySocket {
+  readonly addr: Deno.NetAddr;
+  readonly sent: number[] = [];
+  onSent: () => void = () => {};
+  readonly #queue: Uint8Array[] = [];
+  #waiting: [buffer: Uint8Array, resolve: (got: [Uint8Array, Deno.Addr]) => void] | undefined;
+  #fail: (error: unknown) => void = () => {};
+
+  constructor(hostname: string, port: number) {
+    this.addr = { transport: "udp", hostname, port };
+  }
+
+  receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.Addr]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = [buffer, resolve];
+      this.#fail = reject;
+      this.#match();
+    });
+  }
+
+  send(bytes: Uint8Array): Promise<number> {
+    this.sent.push(decodeAck(bytes)!);
+    this.onSent();
+    return Promise.resolve(bytes.byteLength);
+  }
+
+  close(): void {
+    this.#fail(new Deno.errors.BadResource("closed"));
+  }
+
+  deliver(datagram: Uint8Array): void {
+    this.#queue.push(datagram);
+    this.#match();
+  }
+
+  #match(): void {
+    if (this.#waiting === undefined || this.#queue.length === 0) return;
+    const [buffer, resolve] = this.#waiting;
+    const datagram = this.#queue.shift()!;
+    this.#waiting = undefined;
+    buffer.set(datagram);
+    resolve([buffer.subarray(0, datagram.byteLength), { transport: "udp", hostname: CLIENT, port: 20024 }]);
+  }
+}
+
+/** What differs from a usual receiver. */
+export interface Special {
+  readonly settings?: Partial<ReceiverSettings>;
+  /** May throw in place of the links' making. */
+  readonly beforeLink?: () => void;
+  readonly longJournalBytes?: number;
+}
+
+/** A receiver with one session. */
+export class ReceiverHarness {
+  readonly reports: Report[] = [];
+  readonly #receiver: Receiver;
+  readonly #beforeLink: () => void;
+  #socket: MemorySocket | undefined;
+  #wake: () => void = () => {};
+
+  constructor(root: string, fs: FileSystem, special: Special = {}) {
+    const { settings = {}, beforeLink = () => {}, longJournalBytes = Infinity } = special;
+    this.#beforeLink = beforeLink;
+    const all: ReceiverSettings = {
+      root,
+      defaultPath: ".",
+      ackPort: 20024,
+      timeoutMs: 60_000,
+      lingerMs: 60_000,
+      mostBytes: null,
+      minFreeBytes: 0,
+      keep: null,
+      ...settings,
+    };
+    this.#receiver = new Receiver(all, {
+      fs,
+      longJournalBytes,
+      report: (report) => this.#onReport(report),
+      bind: (hostname, port) => {
+        this.#socket = new MemorySocket(hostname, port === 0 ? SESSION_PORT : port);
+        this.#socket.onSent = () => this.#wake();
+        return this.#socket as unknown as Deno.DatagramConn;
+      },
+    });
+  }
+
+  /** What the session's socket has acked so far. */
+  get acked(): readonly number[] {
+    return this.#socket?.sent ?? [];
+  }
+
+  /** How the dump ended, if it did. */
+  get finished(): FinishedReport | undefined {
+    return this.reports.find((report) => report.report === "finished");
+  }
+
+  /** Whether the session is gone. */
+  get closed(): boolean {
+    return this.reports.some(({ report }) => report === "closed" || report === "refused");
+  }
+
+  /** Opens a session for a HERALD, or one that an earlier receiver had opened. */
+  async open(session: Partial<SessionIdentity> = {}): Promise<SessionIdentity> {
+    const id = session.id ?? crypto.randomUUID();
+    const all = {
+      client: CLIENT,
+      local: "192.0.2.1",
+      port: 0,
+      heraldSeqno: 1,
+      path: null,
+      startedMs: Date.now(),
+    };
+    const identity = { ...all, ...session, id };
+    await this.#receiver.obey({ order: "open", session: identity });
+    await this.#receiver.obey({ order: "name", id, name: NAME });
+    return { ...identity, port: SESSION_PORT };
+  }
+
+  /** Takes up a session that has a journal. */
+  async resume(id: string): Promise<void> {
+    await this.#receiver.obey({ order: "resume", id });
+  }
+
+  /** Sends messages as one burst; resolves when all are acked or the session is gone, with whether they are acked. */
+  async send(...messages: Message[]): Promise<boolean> {
+    const from = this.acked.length;
+    for (const message of messages) this.#socket?.deliver(encodeMessage(message));
+    const allAcked = () => messages.every(({ seqno }) => this.acked.indexOf(seqno, from) >= 0);
+    await this.until(() => allAcked() || this.closed, `acks of ${messages.map(({ seqno }) => seqno)}`);
+    return allAcked();
+  }
+
+  /** Waits until something holds that acks and reports tell. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const late = Date.now() + PATIENCE_MS;
+    while (!condition()) {
+      assert(Date.now() < late, `waited in vain for ${what}`);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        timer = setTimeout(resolve, 50);
+      });
+      clearTimeout(timer);
+    }
+  }
+
+  /** Stops the receiver as a signal to the server does. */
+  async stop(): Promise<void> {
+    await this.#receiver.obey({ order: "stop" });
+  }
+
+  #onReport(report: Report): void {
+    this.reports.push(report);
+    this.#wake();
+    if (report.report !== "link") return;
+    let error: string | null = null;
+    try {
+      this.#beforeLink();
+      linkNewest(report.link);
+    } catch (cause) {
+      error = describeError(cause);
+    }
+    void this.#receiver.obey({ order: "linked", request: report.request, error });
+  }
+}
