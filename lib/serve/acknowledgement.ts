@@ -9,84 +9,77 @@
  *
  * Where a batch begins is known: behind the last batch that was acked whole, for seqnos never skip. Where it ends
  * is known from a packet shorter than the others or from the 65,536 bytes that a batch has at most. A batch that
- * ends on a full packet shows neither; then the client's resends, which bring the held packets and nothing
- * beyond, tell.
+ * ends on a full packet shows neither, and looks like one whose tail was lost. Nothing tells the two apart but the
+ * client's resends: if they bring the same packets again and again and nothing beyond, and that is less likely than
+ * one in ten million for a path that loses as much as this one is known to, then nothing is beyond. Such a batch costs
+ * two of the client's time-outs. On a path that is known to lose little, and never as many packets in a row as it
+ * would take, later ones of the same length cost a few milliseconds instead; what is left of the risk is that the
+ * first burst of losses cuts a batch just there.
  *
  * Whoever does what a kernel cannot do (numbers beyond the batch before it was acked, a HERALD that is not number
- * 1, a batch that is no multiple of 4096 bytes) has other masks, and is acked at once.
+ * 1, an end within a block of 4096 bytes) has other masks, and is acked at once. So is a client whose packets are so
+ * large that a batch has no more than 32, and one that is about to give up: a dump with holes is better than none.
  *
  * Pure: messages and times in, seqnos out.
  *
  * @module
  */
-import { MAX_BATCH_SIZE } from "../protocol/message.ts";
+import { Batch, KERNEL_BLOCK_SIZE, MASK_BITS, MOST_PACKETS } from "./batch.ts";
+import { PathLoss } from "./path_loss.ts";
+import { ResendRounds } from "./resend_rounds.ts";
 
-/** Packets whose places in a batch are equal modulo this share a bit in the client's mask. */
-const MASK_BITS = 32;
 /** Seqno of a kernel's HERALD (section 2). */
 const KERNEL_HERALD_SEQNO = 1;
-/** Kernel writes are multiples of this, and so are batches (section 3.1). */
-const KERNEL_BLOCK_SIZE = 4096;
-/** Most packets that a batch can have: 65,536 bytes in packets of the smallest IPv4 MTU, 68 bytes. */
-const MOST_PACKETS = MAX_BATCH_SIZE / 16;
+/** What is less likely than this is held not to have happened. */
+const PROOF = 1e-7;
+/** Rounds of resends in vain that it takes to believe in an end: so that one burst of losses is not taken for it. */
+const ROUNDS_FOR_PROOF = 2;
+/** Rounds of resends in vain before a kernel gives up; it sends a batch twelve times (section 3.2). */
+const ROUNDS_BEFORE_GIVING_UP = 10;
+/** A kernel sends a batch back to back: what comes after such a pause was resent, or held up. */
+const PAUSE_MS = 30;
+/** Silence after which a batch that looks whole is taken to be, at least, and in spaces between its packets. */
+const SETTLE_MS = 3;
+const SETTLE_SPACES = 4;
+/** How much of the widest space between two packets is still remembered at the next packet. */
+const SPACE_MEMORY = 0.999;
 
-/** A kernel sends a batch back to back: a pause this long within one means that it is resending. */
-const ROUND_GAP_MS = 30;
-/** Silence after which a round of resends is over. */
-const ROUND_QUIET_MS = 40;
-/** Silence after which a batch that is as long as a proven one is taken to be whole. */
-const PROVEN_QUIET_MS = 3;
-/**
- * Rounds of resends must have failed to bring at least this many packets, in all, before those packets are held
- * not to exist: at a loss of 20 % the chance of an error is 0.2^(10 + 1).
- */
-const MISSES_NEEDED = 10;
-/** So many misses in a single round are proof enough. */
-const MISSES_OF_ONE_ROUND = 24;
-
-const enum Packet {
-  MISSING = 0,
-  HELD = 1,
-  ACKED = 2,
-}
+/** What silence and resends lead to. */
+type Judgement = "batch-is-whole" | "no-kernel" | undefined;
 
 /** What has to be known of a session between two batches to go on deciding (P9). */
 export interface AcknowledgementState {
   readonly holding: boolean;
+  /** Whether a batch showed its end the way a kernel's does. */
+  readonly kernelSeen: boolean;
   /** Seqno of the next batch's first packet. */
   readonly base: number;
   /** Payload of a full packet, in bytes. */
   readonly fullSize: number;
-  /** Packets of a batch that was proven to end on a full packet; 0 if there was none. */
-  readonly provenEnd: number;
+  /** Packets of the batches that were proven to end on a full packet. */
+  readonly provenEnds: readonly number[];
 }
 
 /** Decides, for one session, which seqnos to acknowledge. */
 export class Acknowledgement {
   /** Whether the client may still be one with 32-bit masks. */
   #holding: boolean;
-  /** Seqno of the batch's first packet. */
-  #base: number;
-  /** Payload of a full packet: the largest seen. */
-  #fullSize = 0;
-  /** State of the batch's packets by place. */
-  readonly #packets = new Uint8Array(MOST_PACKETS);
-  #received = 0;
-  #held = 0;
-  /** Highest place received, and that packet's size. */
-  #high = -1;
-  #highSize = 0;
-  /** Packets in the batch, once known. */
-  #end: number | undefined;
-  #provenEnd = 0;
-
-  #lastArrivalMs = 0;
-  #round = 0;
-  /** The present round brought a held packet again; it brought a new one. */
-  #roundRepeated = false;
-  #roundFresh = false;
-  #barrenRounds = 0;
+  #kernelSeen = false;
+  /** At most 16, for batches are multiples of 4096 bytes. */
+  readonly #provenEnds = new Set<number>();
+  readonly #loss = new PathLoss();
   #saved = 0;
+
+  /** The batch being received, and the seqno of its first packet. */
+  readonly #batch = new Batch();
+  #base: number;
+  readonly #rounds = new ResendRounds(MOST_PACKETS);
+  #lastArrivalMs = 0;
+  /** Pauses within the batch, and how many there had been when each packet came. */
+  #pauses = 0;
+  readonly #pausesBefore = new Uint8Array(MOST_PACKETS);
+  /** Widest space between two packets that follow on each other, as it is remembered. */
+  #spaceMs = 0;
 
   /** @param heraldSeqno seqno of the session's HERALD */
   constructor(heraldSeqno: number) {
@@ -96,20 +89,28 @@ export class Acknowledgement {
 
   /** The state to {@linkcode restore}; `undefined` within a batch. */
   get state(): AcknowledgementState | undefined {
-    if (this.#holding && this.#received > 0) return undefined;
-    return { holding: this.#holding, base: this.#base, fullSize: this.#fullSize, provenEnd: this.#provenEnd };
+    if (this.#holding && this.#batch.received > 0) return undefined;
+    return {
+      holding: this.#holding,
+      kernelSeen: this.#kernelSeen,
+      base: this.#base,
+      fullSize: this.#batch.fullSize,
+      provenEnds: [...this.#provenEnds],
+    };
   }
 
   /** Takes up a state. */
   restore(state: AcknowledgementState): void {
-    if (this.#received > 0) {
-      this.#end = this.#high + 1;
-      this.#nextBatch();
-    }
+    this.#beginBatch(state.base);
     this.#holding = state.holding;
-    this.#base = state.base;
-    this.#fullSize = state.fullSize;
-    this.#provenEnd = state.provenEnd;
+    this.#kernelSeen = state.kernelSeen;
+    this.#batch.fullSize = state.fullSize;
+    for (const end of state.provenEnds) this.#provenEnds.add(end);
+  }
+
+  /** Notes that messages may have come while nobody was listening: a server that was killed is a burst of losses. */
+  noteInterruption(): void {
+    if (this.#batch.received > 0) this.#notePause();
   }
 
   /** Packets that came in a resend which the client, acked at once, would never have sent. */
@@ -119,7 +120,7 @@ export class Acknowledgement {
 
   /** Packets whose ack is held at present. */
   get held(): number {
-    return this.#held;
+    return this.#batch.held;
   }
 
   /** Whether acks of this client may be held at all. */
@@ -133,182 +134,150 @@ export class Acknowledgement {
    * @param acks the seqnos that may be acknowledged now are appended
    */
   stored(seqno: number, size: number, nowMs: number, acks: number[]): void {
-    if (!this.#holding) {
-      acks.push(seqno);
-      return;
-    }
     const place = seqno - this.#base;
-    if (place < 0) {
+    if (!this.#holding || place < 0) {
       acks.push(seqno);
       return;
     }
-    const known = this.#fullSize;
-    if (size > known) this.#fullSize = size;
-    if (place >= this.#mostPackets()) {
-      this.#stopHolding(acks);
-      acks.push(seqno);
+    const batch = this.#batch;
+    if (place < MOST_PACKETS) {
+      this.#noteArrival(place, nowMs);
+      if (batch.has(place)) {
+        this.#rounds.noteRepeated(place, nowMs);
+        if (batch.isAcked(place)) acks.push(seqno);
+        return;
+      }
+    }
+    const from = acks.length;
+    if (!batch.add(place, size, acks) || batch.mostPackets <= MASK_BITS) {
+      if (!batch.has(place)) acks.push(place);
+      this.#stopHolding(acks, from);
       return;
     }
-    this.#noteArrival(nowMs);
-    const state = this.#packets[place]!;
-    if (state !== Packet.MISSING) {
-      if (state === Packet.ACKED) acks.push(seqno);
-      else this.#roundRepeated = true;
-      return;
-    }
-    this.#noteFresh(place, size);
-    if (this.#contradictsKernel(place, size)) {
-      this.#stopHolding(acks);
-      return;
-    }
-    const end = this.#end;
-    this.#end = this.#findEnd();
-    if (this.#end === end && known === this.#fullSize) this.#releaseIfComplete(place % MASK_BITS, acks);
-    else this.#releaseAllComplete(acks);
-    if (this.#end !== undefined && this.#received === this.#end) this.#nextBatch();
+    this.#noteFresh(place, nowMs);
+    this.#toSeqnos(acks, from);
+    if (batch.received === batch.end) this.#endBatch(batch.end);
   }
 
   /** Notes a message of another type; those are acked at once, and end the batch before them. */
   other(seqno: number, acks: number[]): void {
     if (!this.#holding || seqno < this.#base) return;
     // A kernel goes on only when the batch is acked whole.
-    if (this.#received > 0) this.#stopHolding(acks);
+    if (this.#batch.received > 0) this.#stopHolding(acks, acks.length);
     this.#base = seqno + 1;
   }
 
   /** When {@linkcode expire} wants to be called, in ms; `undefined` if nothing is held or nothing can be said. */
   get deadlineMs(): number | undefined {
-    if (this.#held === 0) return undefined;
-    if (this.#looksLikeProvenEnd()) return this.#lastArrivalMs + PROVEN_QUIET_MS;
-    if (this.#roundRepeated) return this.#lastArrivalMs + ROUND_QUIET_MS;
-    return undefined;
+    if (this.#batch.held === 0 || !this.#holding) return undefined;
+    const waitMs = this.#judge() === undefined
+      ? this.#rounds.quietMs
+      : Math.max(SETTLE_MS, SETTLE_SPACES * this.#spaceMs);
+    return waitMs === undefined ? undefined : this.#lastArrivalMs + waitMs;
   }
 
-  /** Ends a batch that shows no end, if the silence until `nowMs` proves that nothing is missing from it. */
+  /** Acks what is held in vain, if the silence until `nowMs` and the client's resends prove that it is. */
   expire(nowMs: number, acks: number[]): void {
     const deadlineMs = this.deadlineMs;
     if (deadlineMs === undefined || nowMs < deadlineMs) return;
-    if (!this.#looksLikeProvenEnd() && !this.#roundsProveEnd()) return;
-    const batchSize = this.#high * this.#fullSize + this.#highSize;
-    if (batchSize % KERNEL_BLOCK_SIZE !== 0) {
-      this.#stopHolding(acks);
-      return;
+    if (this.#judge() === undefined) this.#rounds.judge();
+    const from = acks.length;
+    switch (this.#judge()) {
+      case "batch-is-whole": {
+        const end = this.#batch.end = this.#batch.high + 1;
+        this.#provenEnds.add(end);
+        this.#batch.releaseComplete(acks);
+        this.#toSeqnos(acks, from);
+        this.#beginBatch(this.#base + end);
+        return;
+      }
+      case "no-kernel":
+        this.#stopHolding(acks, from);
+        return;
+      case undefined:
+        return;
     }
-    this.#end = this.#provenEnd = this.#high + 1;
-    this.#releaseAllComplete(acks);
-    if (this.#received === this.#end) this.#nextBatch();
   }
 
-  #mostPackets(): number {
-    return Math.min(Math.ceil(MAX_BATCH_SIZE / Math.max(this.#fullSize, 1)), MOST_PACKETS);
-  }
-
-  #noteArrival(nowMs: number): void {
-    if (this.#received > 0 && nowMs - this.#lastArrivalMs >= ROUND_GAP_MS) {
-      this.#round++;
-      this.#roundRepeated = false;
-      this.#roundFresh = false;
+  #noteArrival(place: number, nowMs: number): void {
+    this.#loss.noteArrival();
+    if (this.#batch.received > 0) {
+      const waitedMs = nowMs - this.#lastArrivalMs;
+      if (waitedMs >= PAUSE_MS) this.#notePause();
+      else if (place === this.#batch.high + 1) {
+        this.#spaceMs = Math.max(waitedMs, SPACE_MEMORY * this.#spaceMs);
+      }
     }
     this.#lastArrivalMs = nowMs;
   }
 
-  #noteFresh(place: number, size: number): void {
-    if (this.#round > 0 && this.#sharesBitWithReceived(place)) this.#saved++;
-    this.#packets[place] = Packet.HELD;
-    this.#received++;
-    this.#held++;
-    this.#roundFresh = true;
-    this.#barrenRounds = 0;
-    if (place > this.#high) {
-      // A packet behind a short one is caught by contradictsKernel through the end found before.
-      this.#high = place;
-      this.#highSize = size;
+  #notePause(): void {
+    this.#pauses = Math.min(this.#pauses + 1, 255);
+  }
+
+  #noteFresh(place: number, nowMs: number): void {
+    this.#pausesBefore[place] = this.#pauses;
+    // On a slow line there are pauses without any loss, but then the places come in their order.
+    if (this.#pauses > 0 && (place < this.#batch.high || this.#rounds.number > 1)) {
+      this.#loss.noteLoss(this.#base + place, Math.max(this.#rounds.number - 1, 1));
+      if (this.#sharesBitWithEarlier(place)) this.#saved++;
     }
+    this.#rounds.noteFresh(place, nowMs);
   }
 
-  #contradictsKernel(place: number, size: number): boolean {
-    return (this.#end !== undefined && place >= this.#end) ||
-      (place < this.#high && size < this.#fullSize) ||
-      this.#high * this.#fullSize + this.#highSize > MAX_BATCH_SIZE;
-  }
-
-  #findEnd(): number | undefined {
-    if (this.#highSize < this.#fullSize) return this.#high + 1;
-    return (this.#high + 1) * this.#fullSize >= MAX_BATCH_SIZE ? this.#high + 1 : undefined;
-  }
-
-  #sharesBitWithReceived(place: number): boolean {
-    for (let other = place % MASK_BITS; other <= this.#high; other += MASK_BITS) {
-      if (other !== place && this.#packets[other] !== Packet.MISSING) return true;
+  /** Whether an ack at once of a packet that came before the last pause would have passed for this one's. */
+  #sharesBitWithEarlier(place: number): boolean {
+    for (let other = place % MASK_BITS; other <= this.#batch.high; other += MASK_BITS) {
+      if (this.#batch.has(other) && this.#pausesBefore[other]! < this.#pauses) return true;
     }
     return false;
   }
 
-  /** Acks the packets that share a bit, if all that the batch can have of them are in. */
-  #releaseIfComplete(bit: number, acks: number[]): void {
-    const end = this.#end ?? this.#mostPackets();
-    for (let place = bit; place < end; place += MASK_BITS) {
-      if (this.#packets[place] === Packet.MISSING) return;
-    }
-    this.#release(bit, MASK_BITS, acks);
-  }
-
-  #releaseAllComplete(acks: number[]): void {
-    for (let bit = 0; bit < MASK_BITS && bit <= this.#high; bit++) this.#releaseIfComplete(bit, acks);
-  }
-
-  #release(from: number, step: number, acks: number[]): void {
-    for (let place = from; place <= this.#high; place += step) {
-      if (this.#packets[place] !== Packet.HELD) continue;
-      this.#packets[place] = Packet.ACKED;
-      this.#held--;
-      acks.push(this.#base + place);
-    }
-  }
-
-  #stopHolding(acks: number[]): void {
-    this.#release(0, 1, acks);
+  #stopHolding(acks: number[], from: number): void {
+    this.#batch.releaseAll(acks);
+    this.#toSeqnos(acks, from);
     this.#holding = false;
   }
 
-  #nextBatch(): void {
-    this.#packets.fill(Packet.MISSING, 0, this.#high + 1);
-    this.#base += this.#end!;
-    this.#received =
-      this.#held =
-      this.#round =
-      this.#barrenRounds =
-      this.#highSize =
-        0;
-    this.#high = -1;
-    this.#end = undefined;
-    this.#roundRepeated = this.#roundFresh = false;
+  /** Makes seqnos of the places behind `from`. */
+  #toSeqnos(acks: number[], from: number): void {
+    for (let i = from; i < acks.length; i++) acks[i]! += this.#base;
   }
 
-  #looksLikeProvenEnd(): boolean {
-    return this.#provenEnd === this.#high + 1 && this.#received === this.#provenEnd && this.#round === 0;
+  #endBatch(end: number): void {
+    if (end > 1 && this.#batch.sizeBytes % KERNEL_BLOCK_SIZE === 0) this.#kernelSeen = true;
+    this.#beginBatch(this.#base + end);
   }
 
-  /** Judges the round of resends that is over; called once for each. */
-  #roundsProveEnd(): boolean {
-    this.#roundRepeated = false;
-    if (this.#roundFresh || this.#round === 0) return false;
-    this.#barrenRounds++;
-    const misses = this.#missesOfRound();
-    return misses >= MISSES_OF_ONE_ROUND ||
-      (this.#barrenRounds >= 2 && misses * this.#barrenRounds >= MISSES_NEEDED);
+  #beginBatch(base: number): void {
+    this.#base = base;
+    this.#rounds.clear(this.#batch.high + 1);
+    this.#batch.clear();
+    this.#pauses = 0;
   }
 
-  /**
-   * How many packets beyond the highest received the client must have sent in vain, in each round, if the batch
-   * does not end there: up to the next length that a kernel's batch can have, and up to the packet that shares the
-   * lowest held one's bit.
-   */
-  #missesOfRound(): number {
-    const reached = this.#high + 1;
-    const blocks = Math.floor((reached * this.#fullSize) / KERNEL_BLOCK_SIZE) + 1;
-    const nextEnd = Math.ceil((blocks * KERNEL_BLOCK_SIZE) / this.#fullSize);
-    const lowestHeld = this.#packets.indexOf(Packet.HELD);
-    return Math.max(nextEnd - reached, lowestHeld + MASK_BITS - this.#high, 1);
+  /** What the rounds of resends so far lead to. */
+  #judge(): Judgement {
+    const { fullSize, high, sizeBytes, gaps, end, firstHeld } = this.#batch;
+    const { barren } = this.#rounds;
+    if (barren >= ROUNDS_BEFORE_GIVING_UP) return "no-kernel";
+    if (gaps > 0 || end !== undefined) return undefined;
+    // Packets that are sent in each round if the batch goes on, as it must to the end of a block.
+    const nextBlock = (Math.floor(sizeBytes / KERNEL_BLOCK_SIZE) + 1) * KERNEL_BLOCK_SIZE;
+    const beyond = Math.ceil(nextBlock / fullSize) - (high + 1);
+    if (sizeBytes % KERNEL_BLOCK_SIZE !== 0) {
+      if (barren < ROUNDS_FOR_PROOF || this.#kernelSeen) return undefined;
+      return this.#isOutOfTheQuestion(beyond) ? "no-kernel" : undefined;
+    }
+    // An ack does no harm either unless the batch goes on to a packet that shares a held one's bit.
+    const misses = Math.max(beyond, firstHeld + MASK_BITS - high);
+    const isKnown = this.#provenEnds.has(high + 1) && misses > this.#loss.longestRun && this.#pauses === 0;
+    if (barren < (isKnown ? 0 : ROUNDS_FOR_PROOF) || !this.#isOutOfTheQuestion(misses)) return undefined;
+    return "batch-is-whole";
+  }
+
+  /** Whether so many packets cannot have been lost in the first transmission and again in each round. */
+  #isOutOfTheQuestion(misses: number): boolean {
+    return this.#loss.chanceOfLosing(misses * (this.#rounds.barren + 1)) <= PROOF;
   }
 }

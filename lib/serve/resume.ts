@@ -49,6 +49,7 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
     else if ("final" in record) final = { complete: record.final, atMs: record.atMs, core: record.core };
     else throw new SyntaxError(`Cannot read journal: unknown record ${JSON.stringify(record).slice(0, 80)}`);
   }
+  session.acknowledgement.noteInterruption();
   return { index, finishedSeqno, final };
 }
 
