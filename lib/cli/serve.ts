@@ -46,8 +46,10 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
     });
     const names = options["no-dns"] ? undefined : new HostNames(systemLookup);
     const supervisor = start(settings, { state, names, hook, log: sink });
+    // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
+    const signalled = stopSignal();
     announce(sink, settings, supervisor.addresses, options.dir);
-    return await untilStopped(supervisor, sink);
+    return await untilStopped(supervisor, signalled, sink);
   } finally {
     pidFile?.remove();
   }
@@ -208,11 +210,20 @@ function announce(log: LogSink, settings: ServerSettings, addresses: string[], d
   log({ level: "info", event: "ready", text: "Waiting for clients." });
 }
 
-async function untilStopped(supervisor: Supervisor, log: LogSink): Promise<ExitStatus> {
+/** Resolves when a signal asks the server to stop. */
+function stopSignal(): Promise<undefined> {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   const signalled = Promise.withResolvers<undefined>();
   for (const signal of signals) Deno.addSignalListener(signal, () => signalled.resolve(undefined));
-  const failure = await Promise.race([signalled.promise, supervisor.failed]);
+  return signalled.promise;
+}
+
+async function untilStopped(
+  supervisor: Supervisor,
+  signalled: Promise<undefined>,
+  log: LogSink,
+): Promise<ExitStatus> {
+  const failure = await Promise.race([signalled, supervisor.failed]);
   if (failure !== undefined) {
     log({ level: "error", event: "failed", text: `Receivers crash again and again: ${quote(failure)}` });
     return ExitStatus.FAILED;

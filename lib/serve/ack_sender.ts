@@ -7,6 +7,10 @@ import { ACK_SIZE } from "../protocol/message.ts";
 
 /** Acks under way at once. */
 const SLOTS = 1024;
+/** A queue that is full (ENOBUFS on the BSDs) has room again a moment later: a lost ack costs a client a second. */
+const RETRY_MS = 5;
+/** Rounds that are sent again in a row. */
+const MOST_RETRIES = 3;
 
 /**
  * A queue of acks. Deno sends a datagram at once as a rule, but may keep the buffer for later when the system's
@@ -24,8 +28,13 @@ export class AckSender {
     { length: SLOTS },
     (_, i) => new Uint8Array(this.#memory.buffer, i * ACK_SIZE, ACK_SIZE),
   );
+  /** Acks in the slots, each once. */
+  #count = 0;
   #underWay = 0;
   #again = false;
+  #failures = 0;
+  #retries = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: Deno.DatagramConn, to: Deno.NetAddr, onError: (error: unknown) => void) {
     this.#socket = socket;
@@ -42,6 +51,7 @@ export class AckSender {
       return;
     }
     for (let i = 0; i < count; i++) this.#memory.setUint32(i * ACK_SIZE, this.queue[i]!);
+    this.#count = count;
     this.#underWay = count * copies;
     for (let copy = 0; copy < copies; copy++) {
       for (let i = 0; i < count; i++) {
@@ -55,14 +65,35 @@ export class AckSender {
     }
   }
 
+  /** Sends nothing more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#retries = MOST_RETRIES;
+  }
+
   readonly #sent = (): void => {
-    if (--this.#underWay > 0 || !this.#again) return;
+    if (--this.#underWay > 0) return;
+    if (this.#failures === 0) this.#retries = 0;
+    else if (this.#retries < MOST_RETRIES) this.#retry();
+    this.#failures = 0;
+    if (!this.#again) return;
     this.#again = false;
     this.flush(1);
   };
 
   readonly #failed = (error: unknown): void => {
     this.#onError(error);
+    this.#failures++;
     this.#sent();
   };
+
+  /** Queues the whole round again; an ack that comes twice does no harm. */
+  #retry(): void {
+    this.#retries++;
+    const seqnos = Array.from({ length: this.#count }, (_, i) => this.#memory.getUint32(i * ACK_SIZE));
+    this.#timer = setTimeout(() => {
+      this.queue.push(...seqnos);
+      this.flush(1);
+    }, RETRY_MS);
+  }
 }

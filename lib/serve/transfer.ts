@@ -389,6 +389,7 @@ export class Transfer {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#acks.close();
     this.#socket.close();
     this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
     this.#host.closed(this);

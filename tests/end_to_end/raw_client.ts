@@ -16,6 +16,11 @@ const PATIENCE_MS = 1500;
 /** Long enough for an ack that should not come: on loopback it comes in a millisecond. */
 const SILENCE_MS = 120;
 
+/** Large enough that a batch has fewer than 33 packets, so that no ack is held (P4). */
+const PIECE_SIZE = 4096;
+const RESEND_MS = 50;
+const RESEND_PATIENCE_MS = 10_000;
+
 const NOTHING = new Uint8Array();
 
 /** A client with its own address, port 20024. */
@@ -30,6 +35,7 @@ export class RawClient {
   readonly #socket: Deno.DatagramConn;
   readonly #server: HeraldAddress;
   readonly #receiving: Promise<void>;
+  readonly #others = new Map<string, (port: number) => void>();
   #onAck: (() => void)[] = [];
   #closed = false;
 
@@ -91,6 +97,17 @@ export class RawClient {
     await this.#socket.send(bytes, { transport: "udp", hostname: this.#server.address, port });
   }
 
+  /** Sends a datagram to another of the server's addresses; resolves with the port that answers with four bytes. */
+  async exchange(bytes: Uint8Array, hostname: string, port: number): Promise<number> {
+    const answered = new Promise<number>((resolve) => this.#others.set(hostname, resolve));
+    await this.#socket.send(bytes, { transport: "udp", hostname, port });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<number>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${hostname}:${port} does not answer`)), PATIENCE_MS);
+    });
+    return await Promise.race([answered, late]).finally(() => clearTimeout(timer));
+  }
+
   /** Waits for acks of these seqnos, in any order; others stay to be asked for. */
   async acked(...seqnos: number[]): Promise<void> {
     const late = Date.now() + PATIENCE_MS;
@@ -102,6 +119,51 @@ export class RawClient {
       }
       this.acks.splice(this.acks.indexOf(seqno), 1);
     }
+  }
+
+  /** Sends a message again and again until it is acked, as every client does. */
+  async resending(seqno: number, send: () => Promise<void>): Promise<void> {
+    const late = Date.now() + RESEND_PATIENCE_MS;
+    while (!this.acks.includes(seqno)) {
+      assert(Date.now() < late, `no ack of ${seqno} came`);
+      await send();
+      await this.#wait(RESEND_MS);
+    }
+    await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
+    this.forgetAcks();
+  }
+
+  /**
+   * A whole dump after the HERALD, one message at a time.
+   *
+   * @returns the seqno of FINISHED
+   */
+  async dump(core: Uint8Array, header: Uint8Array | undefined, key?: Uint8Array): Promise<number> {
+    let seqno = await this.data(2, core);
+    if (header !== undefined) {
+      await this.kdh(seqno, header);
+      await this.acked(seqno++);
+    }
+    if (key !== undefined) {
+      await this.key(seqno, 0, key);
+      await this.acked(seqno++);
+    }
+    await this.finished(seqno);
+    await this.acked(seqno);
+    return seqno;
+  }
+
+  /**
+   * Data in VMCORE messages, one at a time.
+   *
+   * @returns the next seqno
+   */
+  async data(seqno: number, bytes: Uint8Array, offset = 0): Promise<number> {
+    for (let at = 0; at < bytes.byteLength; at += PIECE_SIZE) {
+      await this.vmcore(seqno, offset + at, bytes.subarray(at, at + PIECE_SIZE));
+      await this.acked(seqno++);
+    }
+    return seqno;
   }
 
   /** Waits for a moment in which no ack comes. */
@@ -136,6 +198,7 @@ export class RawClient {
 
   #take(datagram: Uint8Array, from: Deno.NetAddr): void {
     const seqno = decodeAck(datagram);
+    if (seqno !== undefined) this.#others.get(from.hostname)?.(from.port);
     if (seqno === undefined || from.hostname !== this.#server.address) {
       this.strange.push(`${datagram.byteLength} bytes from ${from.hostname}:${from.port}`);
       return;

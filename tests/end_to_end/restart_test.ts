@@ -1,0 +1,267 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { MessageType } from "../../lib/protocol/message.ts";
+import { dumpBytes, dumpHeader } from "../dump_data.ts";
+import { seededRandom } from "../helpers.ts";
+import { freshAddress } from "./addresses.ts";
+import { assertOneCompleteDump } from "./complete_dump.ts";
+import { kclient, NO_KCLIENT } from "./kclient.ts";
+import { sendAsKernel } from "./kernel_client.ts";
+import { RawClient } from "./raw_client.ts";
+import { type ServerOptions, ServerProcess } from "./server_process.ts";
+
+/** Rounds of the crash loop; `NETDUMP_KILL_ROUNDS=300` for a long run. */
+const ROUNDS = Number(Deno.env.get("NETDUMP_KILL_ROUNDS") ?? 1);
+const SEED = Number(Deno.env.get("NETDUMP_KILL_SEED") ?? Date.now() % 1_000_000);
+const PAGE = 4096;
+
+/** A server that is killed and started again on the same address, port and dump directory. */
+class CrashingServer {
+  current: ServerProcess;
+  kills = 0;
+  readonly #options: ServerOptions;
+
+  private constructor(current: ServerProcess, options: ServerOptions) {
+    this.current = current;
+    this.#options = options;
+  }
+
+  static async start(dir: string, args: readonly string[] = ["--no-dns"]): Promise<CrashingServer> {
+    const current = await ServerProcess.start({ dir, args });
+    return new CrashingServer(current, { dir, address: current.address, port: current.port, args });
+  }
+
+  /** SIGKILL, then a new server. */
+  async crash(): Promise<void> {
+    await this.current.stop("SIGKILL");
+    this.kills++;
+    this.current = await ServerProcess.start(this.#options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.current[Symbol.asyncDispose]();
+  }
+}
+
+/** One client of the crash loop: sends, then returns what to expect. */
+type LoopClient = (server: ServerProcess, address: string, seed: number, dir: string) => Promise<() => void>;
+
+/** FreeBSD 14 with an encrypted dump. */
+const encryptedKernel: LoopClient = async (server, address, seed) => {
+  const core = dumpBytes(seed, 24 * 65536);
+  const key = dumpBytes(seed + 1, 4096);
+  const header = dumpHeader(core.byteLength, { dumpKeySize: key.byteLength });
+  const { ok } = await sendAsKernel(server, address, { core, header, key, pauseMs: 60, seed, loss: 0.002 });
+  assert(ok, "the kernel gave up");
+  return () =>
+    assertOneCompleteDump(server, address, core, { coreName: `vmcore_encrypted.${address}.0`, key });
+};
+
+/** A kernel with MTU 9000 on a network that loses nothing. */
+const jumboKernel: LoopClient = async (server, address, seed) => {
+  const core = dumpBytes(seed, 40 * 65536 + PAGE);
+  const { ok } = await sendAsKernel(server, address, {
+    core,
+    header: dumpHeader(core.byteLength),
+    mtu: 9000,
+    pauseMs: 40,
+  });
+  assert(ok, "the kernel gave up");
+  return () => assertOneCompleteDump(server, address, core);
+};
+
+/** The shared kernel-like client, with 32-bit ack masks, losses and rounds of resends in quick succession. */
+const lossyKclient: LoopClient = async (server, address, seed, dir) => {
+  const saved = join(dir, `${address}.sent`);
+  const report = await kclient(server, address, [
+    ...["--kernel-acks", "--loss", "0.01", "--dup", "0.01", "--reorder", "0.01", "--seed", `${seed}`],
+    ...["--bytes", "2M", "--delay", "10000", "--polls", "400", "--retries", "80", "--save", saved],
+  ]);
+  assertEquals(report.status, "ok");
+  const core = Deno.readFileSync(saved);
+  return () => assertOneCompleteDump(server, address, core);
+};
+
+const clients: LoopClient[] = [
+  encryptedKernel,
+  jumboKernel,
+  ...(NO_KCLIENT === undefined ? [lossyKclient, lossyKclient] : []),
+];
+
+/** Clients send while the server is killed again and again; then everything is compared. */
+async function crashRound(seed: number): Promise<number> {
+  const random = seededRandom(seed);
+  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  const sentDir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  try {
+    await using server = await CrashingServer.start(dir);
+    let sending = clients.length;
+    const sends = clients.map((client, i) =>
+      client(server.current, freshAddress(), seed * 10 + i, sentDir).finally(() => sending--)
+    );
+    const all = Promise.all(sends);
+    all.catch(() => {});
+    for (let crashes = 0; sending > 0 && crashes < 6; crashes++) {
+      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 900));
+      await server.crash();
+    }
+    const checks = await all;
+    // A kill after the last FINISHED: the sessions linger, and nothing they have is touched.
+    await server.crash();
+    assertEquals(await server.current.stop("SIGTERM"), 0);
+    for (const check of checks) check();
+    assertEquals(server.current.names().filter((name) => name.endsWith(".incomplete")), []);
+    return server.kills;
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+    Deno.removeSync(sentDir, { recursive: true });
+  }
+}
+
+Deno.test({
+  name:
+    `serve, killed at random moments and started again, loses no dump of ${clients.length} clients, ${ROUNDS} rounds` +
+    (NO_KCLIENT === undefined ? "" : ` (kclient left out: ${NO_KCLIENT})`),
+  fn: async () => {
+    let kills = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const seed = SEED + round;
+      try {
+        kills += await crashRound(seed);
+      } catch (error) {
+        throw new Error(`round ${round}, NETDUMP_KILL_SEED=${seed}: ${(error as Error).stack}`);
+      }
+      if (ROUNDS > 10 && round % 10 === 9) console.log(`${round + 1} rounds, ${kills} kills`);
+    }
+    if (ROUNDS > 10) console.log(`${ROUNDS} rounds, ${kills} kills, ${ROUNDS * clients.length} dumps`);
+  },
+});
+
+Deno.test("serve, killed while each kind of message is on its way, still receives the dump", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  try {
+    await using server = await CrashingServer.start(dir);
+    const seen = new Set<MessageType>();
+    const crashes: Promise<void>[] = [];
+    const address = freshAddress();
+    const core = dumpBytes(7, 3 * 65536);
+    const key = dumpBytes(8, PAGE);
+    const header = dumpHeader(core.byteLength, { dumpKeySize: PAGE });
+    const before = (type: MessageType) => {
+      if (seen.has(type)) return;
+      seen.add(type);
+      crashes.push(server.crash());
+    };
+    const { ok } = await sendAsKernel(server.current, address, { core, header, key, before });
+    await Promise.all(crashes);
+    assert(ok, "the kernel gave up");
+    assertEquals(server.kills, 5);
+    await server.current.stop();
+    assertOneCompleteDump(server.current, address, core, { coreName: `vmcore_encrypted.${address}.0`, key });
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("serve re-acks a FINISHED whose ack was lost, and any other message, also after it was killed", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  try {
+    await using server = await CrashingServer.start(dir);
+    await using client = new RawClient(server.current);
+    const core = dumpBytes(1, PAGE);
+    const header = dumpHeader(PAGE);
+    const sendAll = async () => {
+      await client.vmcore(2, 0, core);
+      await client.acked(2);
+      await client.kdh(3, header);
+      await client.acked(3);
+      await client.finished(4);
+      await client.acked(4);
+    };
+    await client.connect();
+    await sendAll();
+    await sendAll();
+    await server.crash();
+    await client.resending(4, () => client.finished(4));
+    await sendAll();
+    // What the dump does not have is no repetition, and nothing final is changed by it.
+    await client.vmcore(5, PAGE, core);
+    await client.silence();
+    await server.current.stop();
+    assertOneCompleteDump(server.current, client.address, core);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("serve labels a dump when it is told to stop, and the next server completes it", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  try {
+    const core = dumpBytes(2, 2 * PAGE);
+    await using first = await ServerProcess.start({ dir, args: ["--no-dns"] });
+    await using client = new RawClient(first);
+    await client.connect();
+    await client.vmcore(2, 0, core.subarray(0, PAGE));
+    await client.acked(2);
+    assertEquals(await first.stop("SIGINT"), 0);
+    const info = `info.${client.address}.0`;
+    assertStringIncludes(first.text(info), "\nDump incomplete: the server was stopped\n");
+    assertEquals(first.log("incomplete")[0]?.resumable, true);
+    assert(first.names().includes(`vmcore.${client.address}.0.incomplete`));
+
+    await using second = await ServerProcess.start({
+      dir,
+      address: first.address,
+      port: first.port,
+      args: ["--no-dns"],
+    });
+    await second.event("resumed");
+    assertEquals(second.text(info).includes("Dump incomplete"), false);
+    await client.vmcore(3, PAGE, core.subarray(PAGE));
+    await client.acked(3);
+    await client.kdh(4, dumpHeader(2 * PAGE));
+    await client.acked(4);
+    await client.finished(5);
+    await client.acked(5);
+    assertOneCompleteDump(second, client.address, core);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("serve labels the dump of a client that it was down for too long for, and runs the hook for it", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+  try {
+    const core = dumpBytes(3, PAGE);
+    const args = ["--no-dns", "--timeout", "300ms"];
+    await using first = await ServerProcess.start({ dir, args });
+    await using client = new RawClient(first);
+    await client.connect();
+    await client.vmcore(2, 0, core);
+    await client.acked(2);
+    await first.stop("SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    await using second = await ServerProcess.start({
+      dir,
+      address: first.address,
+      port: first.port,
+      args: [...args, "--exec", "/bin/true"],
+    });
+    const line = await second.event("incomplete");
+    assertEquals([line.reason, line.resumable], ["the server was down too long", false]);
+    await second.event("hook");
+    assertStringIncludes(
+      second.text(`info.${client.address}.0`),
+      "\nDump incomplete: the server was down too long\n",
+    );
+    assertEquals(second.names(), [
+      `bounds.${client.address}`,
+      `info.${client.address}.0`,
+      `vmcore.${client.address}.0.incomplete`,
+    ]);
+    await client.vmcore(3, PAGE, core);
+    await client.silence();
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
