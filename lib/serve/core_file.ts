@@ -30,15 +30,23 @@ export class CoreFile {
   }
 
   /**
-   * Writes `bytes[at, at + length)` at `offset`. Blocks of zeros behind the end of the file are left out; the file
-   * is prolonged over them.
+   * Writes `bytes[at, at + length)` at `offset`. Blocks of zeros are left out where nothing was written before; the
+   * file is prolonged over them.
    *
    * @param words the same memory as `bytes`, from its start
+   * @param fresh nothing was written to any of it before
    */
-  write(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
+  write(
+    bytes: Uint8Array,
+    words: Int32Array,
+    at: number,
+    length: number,
+    offset: number,
+    fresh: boolean,
+  ): void {
     const end = offset + length;
     // Where a block's words and the memory's do not lie alike, zeros are not worth looking for.
-    if (offset < this.#size || ((at - offset) & 3) !== 0) {
+    if (!fresh || ((at - offset) & 3) !== 0) {
       this.#fs.write(this.#fd, bytes, at, length, offset);
     } else {
       this.#writeSparsely(bytes, words, at, length, offset);
@@ -85,7 +93,7 @@ export class CoreFile {
     }
     if (pending < length) {
       this.#fs.write(this.#fd, bytes, at + pending, length - pending, offset + pending);
-    } else if (pending > 0) {
+    } else if (offset + length > this.#size) {
       this.#fs.truncate(this.#fd, offset + length);
     }
   }

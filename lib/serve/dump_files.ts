@@ -156,8 +156,8 @@ export class DumpFiles {
   }
 
   /** Writes to the core (see {@linkcode CoreFile.write}). */
-  writeCore(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
-    this.#coreFile.write(bytes, words, at, length, offset);
+  writeCore(...written: Parameters<CoreFile["write"]>): void {
+    this.#coreFile.write(...written);
   }
 
   /** Writes a piece of the kernel dump header. */

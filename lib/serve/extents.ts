@@ -79,6 +79,13 @@ export class Extents {
     return start >= end || (at < this.#length && this.#bounds[at]! <= start && this.#bounds[at + 1]! >= end);
   }
 
+  /** Tells whether any byte of `[start, end)` is in the set. */
+  intersects(start: number, end: number): boolean {
+    let at = this.#firstEndingAtOrAfter(start);
+    if (at < this.#length && this.#bounds[at + 1] === start) at += 2;
+    return at < this.#length && this.#bounds[at]! < end;
+  }
+
   /** The ranges of `[start, end)` that are not in the set, at most `most` of them. */
   missing(start: number, end: number, most = Infinity): Range[] {
     const gaps: Range[] = [];

@@ -86,7 +86,8 @@ export class ReceivedDump {
     if (this.#syncError !== undefined) throw new StoreError(`sync error: ${describeError(this.#syncError)}`);
     try {
       this.#checkSpace(run.length);
-      this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset);
+      const fresh = !this.#session.core.intersects(run.offset, run.offset + run.length);
+      this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset, fresh);
       this.files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
     } catch (error) {
       throw new StoreError(`write error at offset ${run.offset}: ${describeError(error)}`);
