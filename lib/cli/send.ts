@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { SendError } from "../send/failure.ts";
 import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
 import { escapeLine } from "../text/escape.ts";
@@ -44,6 +45,9 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
 function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
   if (options.kernel !== undefined && options.window !== undefined) {
     throw new UsageError("Options --kernel and --window exclude each other: a kernel has no window");
+  }
+  if (new TextEncoder().encode(options.path ?? "").byteLength >= MAX_HERALD_PATH_SIZE) {
+    throw new UsageError(`Option --path: expected at most ${MAX_HERALD_PATH_SIZE - 1} bytes`);
   }
   return {
     dump: {

@@ -32,9 +32,9 @@ export function describeNoAnswer(failure: NoAnswer, ends: Ends): string {
     case MessageType.HERALD: {
       const port = ends.clientPort === ACK_PORT
         ? ""
-        : `; it may answer to port ${ACK_PORT} only, and the client port is ${ends.clientPort}`;
-      return `No answer from ${host}:${heralded.port}${named} after ${tries}: is a netdump server there, and does ` +
-        `UDP pass both ways${port}`;
+        : `; many servers answer to port ${ACK_PORT} only, and the client port is ${ends.clientPort}`;
+      return `No answer from ${host}:${heralded.port}${named} after ${tries}: no netdump server is there, it refuses ` +
+        `this dump (its log tells why), or UDP does not pass both ways${port}`;
     }
     case MessageType.VMCORE: {
       const advice = failure.offset === 0

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { MessageType } from "../../lib/protocol/message.ts";
 import { SHARED } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
+import { Relay } from "./relay.ts";
 import { randomBytes, send, sendCommandLine, withDumpDirectory } from "./send_process.ts";
 import { TestServer } from "./test_server.ts";
 
@@ -119,6 +120,29 @@ for (const architecture of ["amd64", "arm64"]) {
       }),
   );
 }
+
+Deno.test("send --kernel 14 through loss of 3 % each way to serve: identical, the masks do no harm (P4)", () =>
+  withDumpDirectory(async (directory, write) => {
+    const path = await write("vmcore.0", randomBytes(12 * 65536, 3));
+    await Deno.mkdir(`${directory}/received`);
+    const address = freshAddress();
+    const relay = new Relay({ server: { hostname: address }, loss: 0.03, seed: 4 });
+    try {
+      await withServe(`${directory}/received`, address, async () => {
+        const args = ["--kernel", "14", "--timeout", "200ms", "--retries", "50", "--json", path];
+        const { code, stdout, stderr } = await send("-s", relay.address, ...args);
+        assertEquals(code, 0, stderr);
+        assertGreater(JSON.parse(stdout).resends, 5);
+      });
+      assertGreater(relay.counters.lost, 10);
+      assertEquals(
+        await Deno.readFile(`${directory}/received/vmcore.${relay.clientAddress}.0`),
+        await Deno.readFile(path),
+      );
+    } finally {
+      await relay.close();
+    }
+  }));
 
 testWith("send draws its progress on a terminal only, and removes it", noScript, async () => {
   const server = new TestServer();

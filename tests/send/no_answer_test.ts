@@ -16,8 +16,8 @@ for (
     [
       MessageType.HERALD,
       0,
-      "No answer from dumphost:20023 (192.0.2.10) after 11 tries in 11.0 s: is a netdump server there, and does UDP " +
-      "pass both ways",
+      "No answer from dumphost:20023 (192.0.2.10) after 11 tries in 11.0 s: no netdump server is there, it refuses " +
+      "this dump (its log tells why), or UDP does not pass both ways",
     ],
     [
       MessageType.VMCORE,
