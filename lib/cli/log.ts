@@ -10,6 +10,9 @@ import { type Level, levels, type LogEntry } from "../serve/log_entry.ts";
 const BURST_LINES = 100;
 const LINES_PER_SECOND = 20;
 
+/** What JSON leaves as it is and a terminal obeys: see escape.ts. */
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
+
 /** Settings of a log. */
 export interface LogSettings {
   readonly format: "text" | "json";
@@ -55,7 +58,7 @@ export class Log {
     if (this.#settings.format === "json") {
       const line = { time: time.toISOString(), level, event, message: text, ...fields };
       this.#settings.write(
-        JSON.stringify(line).replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escapeJson),
+        JSON.stringify(line).replace(UNSAFE_IN_JSON, escapeJson),
       );
       return;
     }
@@ -65,7 +68,9 @@ export class Log {
 
   #takeToken(): boolean {
     const nowMs = this.#settings.now();
-    this.#tokens = Math.min(BURST_LINES, this.#tokens + (nowMs - this.#tokensMs) / 1000 * LINES_PER_SECOND);
+    // A clock that is set back takes nothing away.
+    const earned = Math.max(nowMs - this.#tokensMs, 0) / 1000 * LINES_PER_SECOND;
+    this.#tokens = Math.min(BURST_LINES, this.#tokens + earned);
     this.#tokensMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;

@@ -44,6 +44,7 @@ export class Extents {
    * @returns how many bytes of it were new, or -1 if it was not added because the set holds its most ranges
    */
   add(start: number, end: number): number {
+    if (end <= start) return 0;
     const bounds = this.#bounds;
     const length = this.#length;
     // A dump grows at its end: nearly always this is the last range, prolonged.
@@ -52,8 +53,7 @@ export class Extents {
       this.#covered += end - start;
       return end - start;
     }
-    if (end <= start) return 0;
-    let low = this.#firstEndingAtOrAfter(start);
+    const low = this.#firstEndingAtOrAfter(start);
     let high = low;
     let mergedStart = start;
     let mergedEnd = end;
@@ -65,7 +65,6 @@ export class Extents {
     }
     if (low === high && length / 2 >= this.#mostRanges) return -1;
     this.#splice(low, high);
-    low = Math.min(low, this.#length);
     this.#bounds[low] = mergedStart;
     this.#bounds[low + 1] = mergedEnd;
     const fresh = mergedEnd - mergedStart - replaced;

@@ -79,7 +79,15 @@ export function parseJournal(text: string): Journal {
   if (head?.format !== 1 || typeof head.session?.id !== "string") {
     throw new SyntaxError("Cannot read journal: its first line is not a session");
   }
-  return { head, records: rest.map((line) => JSON.parse(line) as JournalRecord) };
+  return { head, records: rest.map(parseRecord) };
+}
+
+function parseRecord(line: string): JournalRecord {
+  const record: unknown = JSON.parse(line);
+  if (typeof record !== "object" || record === null) {
+    throw new SyntaxError(`Cannot read journal: ${line.slice(0, 80)} is no record`);
+  }
+  return record as JournalRecord;
 }
 
 /** Bytes as lower-case hex. */

@@ -56,7 +56,8 @@ export function parseDumpName(name: string, host: string): ParsedName | undefine
   for (const stem of ["vmcore", "vmcore_encrypted", "info", "kdh", "key"]) {
     const prefix = `${stem}.${host}.`;
     if (!name.startsWith(prefix)) continue;
-    const [, digits, suffix] = /^(\d{1,9})((?:\..*)?)$/.exec(name.slice(prefix.length)) ?? [];
+    // No digit behind the index: vmcore.10.0.0.5.3 is of the host 10.0.0.5, not dump 0 of a host called 10.
+    const [, digits, suffix] = /^(\d{1,9})((?:\.(?!\d).*)?)$/s.exec(name.slice(prefix.length)) ?? [];
     if (digits !== undefined) return { stem, index: Number(digits), suffix: suffix ?? "" };
   }
   return undefined;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KERNEL_DUMP_HEADER_SIZE } from "../kerneldump/header.ts";
 import { decodeHex, encodeHex, type Journal, type JournalRecord } from "./journal.ts";
 import type { Session } from "./session.ts";
 
@@ -33,7 +34,11 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
     else if ("header" in record) {
       const [seqno, offset, hex] = record.header;
       session.acknowledgement.other(seqno, ignored);
-      session.headerStored(offset, decodeHex(hex));
+      const bytes = decodeHex(hex);
+      if (!(offset >= 0 && offset + bytes.byteLength <= KERNEL_DUMP_HEADER_SIZE)) {
+        throw new SyntaxError(`Cannot read journal: a header piece at ${offset}`);
+      }
+      session.headerStored(offset, bytes);
     } else if ("key" in record) {
       const [seqno, offset, bytes] = record.key;
       session.acknowledgement.other(seqno, ignored);

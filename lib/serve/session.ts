@@ -139,14 +139,14 @@ export class Session {
   /** Says what to do with a VMCORE message. */
   data(offset: number, length: number, nowMs: number): DataVerdict {
     this.#heardMs = nowMs;
-    if (this.#phase === "heralded") this.#phase = "receiving";
     if (this.#phase === "finished") {
       return this.core.contains(offset, offset + length) ? DataVerdict.ACK : DataVerdict.DROP;
     }
-    if (this.#phase !== "receiving") return DataVerdict.DROP;
+    if (this.#phase !== "heralded" && this.#phase !== "receiving") return DataVerdict.DROP;
     if (offset + length > this.settings.mostBytes) {
       return offset > this.core.end + FAR_BYTES ? DataVerdict.DROP : DataVerdict.TOO_LARGE;
     }
+    this.#phase = "receiving";
     return length === 0 ? DataVerdict.ACK : DataVerdict.STORE;
   }
 
@@ -263,9 +263,13 @@ export class Session {
 
   #takePiece(message: Message, most: number, acks: number[], ack: Effect): Effect[] {
     const { offset, payload, type } = message;
-    if (offset + payload.byteLength > most || payload.byteLength === 0) return [];
-    // What is final is not written again, only acked.
-    if (this.#phase === "finished") return [ack];
+    const end = offset + payload.byteLength;
+    if (end > most || payload.byteLength === 0) return [];
+    // What is final is not written again: what is in it is acked (P1).
+    if (this.#phase === "finished") {
+      const extents = type === MessageType.KDH ? this.#headerExtents : this.key;
+      return extents.contains(offset, end) ? [ack] : [];
+    }
     if (this.#phase === "finishing") return [];
     this.#phase = "receiving";
     this.acknowledgement.other(message.seqno, acks);
