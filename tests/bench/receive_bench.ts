@@ -1,0 +1,86 @@
+/**
+ * How fast dumps are received, and how long a burst takes from its first packet to its last ack; what it costs in
+ * CPU time. All servers take turns, so that whatever else the machine does meets each of them.
+ *
+ * @module
+ */
+import type { Bench } from "./bench.ts";
+import { type Load, runClients } from "./kernel_clients.ts";
+import { cpuSeconds } from "./machine.ts";
+import { netdumpServer, referenceServer, REFSERVER, removeDumps, type ServerKind } from "./servers.ts";
+import { digits, medians, table } from "./statistics.ts";
+
+/** A client that warms a server up before it is measured: a program that was never run is not yet compiled. */
+const WARM_UP_BYTES = 16 * 1024 ** 2;
+
+/** A run's figures. */
+type Figures = Readonly<
+  Record<"megabytesPerSecond" | "p50Ms" | "p99Ms" | "maxMs" | "cpuSecondsPerGigabyte" | "resends", number>
+>;
+
+/** Measures and prints. */
+export async function benchReceive(bench: Bench): Promise<void> {
+  const { instruments, extent } = bench;
+  if (instruments === undefined) return;
+  const reference = referenceServer(bench);
+  const own = extent.workers.map((workers) => netdumpServer(bench, workers));
+  const rows = [[
+    ..."clients|pace|MTU|server|MB/s|of refserver|burst p50 ms|p99 ms|max ms".split("|"),
+    ..."CPU s/GB|times refserver|resends".split("|"),
+  ]];
+  for (const clients of extent.clients) {
+    for (const pace of extent.paces) {
+      for (const mtu of extent.mtus) {
+        const load = { clients, pace, mtu, bytes: extent.bytes };
+        bench.doing(`${clients} clients, ${pace}, MTU ${mtu}`);
+        const kinds = [...(reference === undefined ? [] : [reference]), ...own];
+        rows.push(...await compare(bench, instruments.kclient, kinds, load));
+      }
+    }
+  }
+  bench.print("## Receiving\n");
+  bench.print(table(rows));
+}
+
+/** Measures all servers under one load: the rows of the table. */
+async function compare(
+  bench: Bench,
+  kclient: string,
+  kinds: readonly ServerKind[],
+  load: Load,
+): Promise<string[][]> {
+  const figures = kinds.map((): Figures[] => []);
+  for (let run = 0; run < bench.extent.runs; run++) {
+    for (let turn = 0; turn < kinds.length; turn++) {
+      const which = (turn + run) % kinds.length;
+      figures[which]!.push(await measure(bench, kclient, kinds[which]!, load));
+    }
+  }
+  const middle = figures.map(medians);
+  const reference = kinds[0]!.name === REFSERVER ? middle[0] : undefined;
+  return kinds.map(({ name }, i) => {
+    const of = middle[i]!;
+    return [
+      ...[`${load.clients}`, load.pace, `${load.mtu}`, name, digits(of.megabytesPerSecond)],
+      digits(of.megabytesPerSecond / (reference?.megabytesPerSecond ?? NaN)),
+      ...[digits(of.p50Ms), digits(of.p99Ms), digits(of.maxMs), digits(of.cpuSecondsPerGigabyte)],
+      digits(of.cpuSecondsPerGigabyte / (reference?.cpuSecondsPerGigabyte ?? NaN)),
+      of.resends.toFixed(0),
+    ];
+  });
+}
+
+async function measure(bench: Bench, kclient: string, kind: ServerKind, load: Load): Promise<Figures> {
+  const server = await kind.start();
+  try {
+    await runClients(bench, kclient, { clients: 1, pace: "flat-out", mtu: load.mtu, bytes: WARM_UP_BYTES });
+    await removeDumps(server);
+    const before = cpuSeconds(server.pid);
+    const seen = await runClients(bench, kclient, load);
+    const cpuSecondsPerGigabyte = (cpuSeconds(server.pid) - before) / (seen.bytes / 1e9);
+    const { megabytesPerSecond, p50Ms, p99Ms, maxMs, resends } = seen;
+    return { megabytesPerSecond, p50Ms, p99Ms, maxMs, resends, cpuSecondsPerGigabyte };
+  } finally {
+    await server.stop();
+  }
+}
