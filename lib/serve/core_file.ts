@@ -5,8 +5,8 @@
  */
 import type { FileSystem } from "./file_system.ts";
 
-/** Zeros of this size and alignment are not written: the file stays sparse where the dump is empty. */
-const SPARSE_BLOCK_SIZE = 4096;
+/** Blocks of a file system, as a rule. */
+const BLOCK_SIZE = 4096;
 /** A long dump is synced each time so much has been written, so that the last sync is short (P2). */
 const SYNC_EVERY_BYTES = 128 * 1024 * 1024;
 
@@ -30,8 +30,8 @@ export class CoreFile {
   }
 
   /**
-   * Writes `bytes[at, at + length)` at `offset`. Blocks of zeros are left out where nothing was written before; the
-   * file is prolonged over them.
+   * Writes `bytes[at, at + length)` at `offset`. Blocks of zeros, or the parts of them that are there, are left out
+   * where nothing was written before; the file is prolonged over them and stays sparse.
    *
    * @param words the same memory as `bytes`, from its start
    * @param fresh nothing was written to any of it before
@@ -45,12 +45,8 @@ export class CoreFile {
     fresh: boolean,
   ): void {
     const end = offset + length;
-    // Where a block's words and the memory's do not lie alike, zeros are not worth looking for.
-    if (!fresh || ((at - offset) & 3) !== 0) {
-      this.#fs.write(this.#fd, bytes, at, length, offset);
-    } else {
-      this.#writeSparsely(bytes, words, at, length, offset);
-    }
+    if (!fresh) this.#fs.write(this.#fd, bytes, at, length, offset);
+    else this.#writeSparsely(bytes, words, at, length, offset);
     this.#unsyncedBytes += length;
     if (end > this.#size) this.#size = end;
   }
@@ -81,15 +77,16 @@ export class CoreFile {
   }
 
   #writeSparsely(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
-    const firstBlock = Math.ceil(offset / SPARSE_BLOCK_SIZE) * SPARSE_BLOCK_SIZE;
     let pending = 0; // start of what is to be written, relative to `at`
-    let position = Math.min(firstBlock - offset, length);
-    for (; position + SPARSE_BLOCK_SIZE <= length; position += SPARSE_BLOCK_SIZE) {
-      if (!isZero(words, (at + position) >> 2, SPARSE_BLOCK_SIZE >> 2)) continue;
-      if (position > pending) {
-        this.#fs.write(this.#fd, bytes, at + pending, position - pending, offset + pending);
+    for (let position = 0; position < length;) {
+      const next = Math.min(length, position + BLOCK_SIZE - (offset + position) % BLOCK_SIZE);
+      if (isZero(bytes, words, at + position, at + next)) {
+        if (position > pending) {
+          this.#fs.write(this.#fd, bytes, at + pending, position - pending, offset + pending);
+        }
+        pending = next;
       }
-      pending = position + SPARSE_BLOCK_SIZE;
+      position = next;
     }
     if (pending < length) {
       this.#fs.write(this.#fd, bytes, at + pending, length - pending, offset + pending);
@@ -99,9 +96,12 @@ export class CoreFile {
   }
 }
 
-function isZero(words: Int32Array, from: number, count: number): boolean {
-  for (let i = from, end = from + count; i < end; i++) {
-    if (words[i] !== 0) return false;
-  }
+/** Tells whether `bytes[from, to)` is all zero, by words where they lie right. */
+function isZero(bytes: Uint8Array, words: Int32Array, from: number, to: number): boolean {
+  const firstWord = (from + 3) >> 2;
+  const endWord = to >> 2;
+  for (let i = from, end = Math.min(firstWord << 2, to); i < end; i++) if (bytes[i] !== 0) return false;
+  for (let i = firstWord; i < endWord; i++) if (words[i] !== 0) return false;
+  for (let i = Math.max(endWord << 2, from); i < to; i++) if (bytes[i] !== 0) return false;
   return true;
 }
