@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { CoreFile } from "../../lib/serve/core_file.ts";
+import { Extents } from "../../lib/serve/extents.ts";
 import { type FileSystem, realFileSystem } from "../../lib/serve/file_system.ts";
 import { dumpBytes } from "../dump_data.ts";
 import { seededRandom } from "../helpers.ts";
@@ -14,10 +15,16 @@ function open(fs: FileSystem, path: string): { core: CoreFile; fd: number } {
 }
 
 /** Writes bytes as a receiver does, from somewhere within a larger memory. */
-function write(core: CoreFile, bytes: Uint8Array, offset: number, at = 64): void {
+function write(
+  core: CoreFile,
+  bytes: Uint8Array,
+  offset: number,
+  at = 64,
+  fresh = offset >= core.size,
+): void {
   const memory = new Uint8Array(Math.ceil((at + bytes.byteLength) / 4) * 4);
   memory.set(bytes, at);
-  core.write(memory, new Int32Array(memory.buffer), at, bytes.byteLength, offset);
+  core.write(memory, new Int32Array(memory.buffer), at, bytes.byteLength, offset, fresh);
 }
 
 Deno.test("CoreFile holds what was written, whatever pieces zeros and other bytes come in", () => {
@@ -27,14 +34,18 @@ Deno.test("CoreFile holds what was written, whatever pieces zeros and other byte
     const below = (n: number) => Math.floor(random() * n);
     const { core } = open(realFileSystem, join(temp.path, `${seed}`));
     const expected = new Uint8Array(20 * PAGE);
+    const written = new Extents();
     let end = 0;
     for (let i = 0; i < 30; i++) {
-      const offset = random() < 0.7 ? Math.min(end, 18 * PAGE) : below(18 * PAGE);
+      // Behind the end, over old data, or beyond a hole that later pieces fall into.
+      const offset = random() < 0.6 ? Math.min(end, 18 * PAGE) : below(18 * PAGE);
       const bytes = dumpBytes(seed + i, 1 + below(2 * PAGE));
       if (random() < 0.6) bytes.fill(0, below(bytes.byteLength), below(2 * bytes.byteLength));
       // A lone byte at the end of zeros is what a careless search for zeros loses.
       if (random() < 0.3) bytes.fill(0, 0, bytes.byteLength - 1);
-      write(core, bytes, offset, 64 + below(4));
+      const fresh = !written.intersects(offset, offset + bytes.byteLength);
+      write(core, bytes, offset, 64 + below(4), fresh);
+      written.add(offset, offset + bytes.byteLength);
       expected.set(bytes, offset);
       end = Math.max(end, offset + bytes.byteLength);
     }
@@ -66,6 +77,26 @@ Deno.test("CoreFile writes no block of zeros behind the end of the file, but doe
   assertEquals(writes.splice(0), [[PAGE, 0]]);
   core.close();
   assertEquals(Deno.readFileSync(join(temp.path, "core")).subarray(0, PAGE), new Uint8Array(PAGE));
+});
+
+Deno.test("CoreFile leaves zeros out of a hole that is filled later, and writes them over old data", () => {
+  using temp = new TempDir();
+  let writes = 0;
+  const fs: FileSystem = {
+    ...realFileSystem,
+    write: (...given) => {
+      writes++;
+      realFileSystem.write(...given);
+    },
+  };
+  const { core } = open(fs, join(temp.path, "core"));
+  write(core, dumpBytes(1, PAGE), 4 * PAGE);
+  write(core, new Uint8Array(2 * PAGE), PAGE, 64, true);
+  assertEquals([writes, core.size], [1, 5 * PAGE]);
+  write(core, new Uint8Array(PAGE), 4 * PAGE, 64, false);
+  assertEquals(writes, 2);
+  core.close();
+  assertEquals(Deno.readFileSync(join(temp.path, "core")), new Uint8Array(5 * PAGE));
 });
 
 Deno.test("CoreFile syncs a long dump as it grows, and sync() waits for what is under way (P2)", async () => {
