@@ -9,7 +9,7 @@ import { listDirectory } from "../inspect/directory.ts";
 import { type Examination, examine } from "../inspect/examine.ts";
 import { type Findings, whyUnreadable } from "../inspect/findings.ts";
 import type { PrivateKey } from "../inspect/private_key.ts";
-import { reasonOf } from "../inspect/reason.ts";
+import { describeError } from "../text/system_error.ts";
 import { makeReport, toJsonLine } from "../inspect/report.ts";
 import type { ExamineOptions, Thoroughness } from "../inspect/task.ts";
 import { formatFindings } from "../inspect/text.ts";
@@ -53,7 +53,7 @@ function describeFailure(path: string, error: unknown): string {
     ? "Deno opens devices only with --allow-all; or copy it to a file with dd and inspect that"
     : error instanceof TypeError
     ? error.message
-    : reasonOf(error);
+    : describeError(error);
   return `Cannot read ${quote(path)}: ${escapeLine(reason)}`;
 }
 

@@ -7,7 +7,7 @@
 import type { Examination } from "../inspect/examine.ts";
 import { whyUnreadable } from "../inspect/findings.ts";
 import { formatHexDump } from "../inspect/hex_dump.ts";
-import { reasonOf } from "../inspect/reason.ts";
+import { describeError } from "../text/system_error.ts";
 import { endOfDump, writeDump } from "../inspect/write_dump.ts";
 import type { MemoryPiece } from "../kerneldump/memory.ts";
 import { PROBLEMS } from "../kerneldump/problem.ts";
@@ -98,7 +98,7 @@ export async function writePlainDump(examination: Examination, path: string): Pr
       onProgress: progress.update,
     });
   } catch (error) {
-    throw new OperationError(`Cannot write ${quote(path)}: ${reasonOf(error)}`);
+    throw new OperationError(`Cannot write ${quote(path)}: ${describeError(error)}`);
   } finally {
     progress.stop();
     Deno.removeSignalListener("SIGINT", removeIt);

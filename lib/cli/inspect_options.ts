@@ -5,7 +5,7 @@
  */
 
 import { needsPassphrase, type PrivateKey, PrivateKeyError, readPrivateKey } from "../inspect/private_key.ts";
-import { reasonOf } from "../inspect/reason.ts";
+import { describeError } from "../text/system_error.ts";
 import { quote } from "../text/escape.ts";
 import { OperationError } from "./exit_status.ts";
 import type { inspectOptions, Values } from "./options.ts";
@@ -62,7 +62,7 @@ export async function loadPrivateKey(options: Options): Promise<PrivateKey | nul
     pem = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof OperationError) throw error;
-    throw new OperationError(`Cannot read the private key ${quote(path)}: ${reasonOf(error)}`);
+    throw new OperationError(`Cannot read the private key ${quote(path)}: ${describeError(error)}`);
   }
   const passphraseFile = options["passphrase-file"];
   const passphrase = !needsPassphrase(pem)

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { reasonOf } from "../inspect/reason.ts";
+import { describeError } from "../text/system_error.ts";
 import { quote } from "../text/escape.ts";
 import { OperationError } from "./exit_status.ts";
 
@@ -27,7 +27,7 @@ export async function readPassphraseFile(path: string): Promise<string> {
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    throw new OperationError(`Cannot read the passphrase file ${quote(path)}: ${reasonOf(error)}`);
+    throw new OperationError(`Cannot read the passphrase file ${quote(path)}: ${describeError(error)}`);
   }
   const line = text.split(/\r?\n/, 1)[0] ?? "";
   if (line.length > MAX_BYTES) {

@@ -4,7 +4,8 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { describeError, realFileSystem } from "../serve/file_system.ts";
+import { realFileSystem } from "../serve/file_system.ts";
+import { describeError } from "../text/system_error.ts";
 import { Hook } from "../serve/hook.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
 import { LockedError } from "../serve/lock_file.ts";
@@ -13,6 +14,7 @@ import { PidFile } from "../serve/pid_file.ts";
 import { StateDirectory } from "../serve/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { escapeLine, quote } from "../text/escape.ts";
+import { findPortOwner } from "../text/port_owner.ts";
 import { formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { Log } from "./log.ts";
@@ -159,7 +161,7 @@ function start(settings: ServerSettings, parts: ConstructorParameters<typeof Sup
   } catch (error) {
     const port = settings.heraldPort;
     if (error instanceof Deno.errors.AddrInUse) {
-      throw new OperationError(`UDP port ${port} is in use; find the process with: ${ownerCommand(port)}`);
+      throw new OperationError(`UDP port ${port} is in use; ${findPortOwner(port)} shows by which process`);
     }
     if (error instanceof Deno.errors.AddrNotAvailable) {
       throw new OperationError(
@@ -167,20 +169,6 @@ function start(settings: ServerSettings, parts: ConstructorParameters<typeof Sup
       );
     }
     throw new OperationError(`Cannot start on UDP port ${port}: ${describeError(error)}`);
-  }
-}
-
-/** What lists the owner of a UDP port on this system. */
-function ownerCommand(port: number): string {
-  switch (Deno.build.os) {
-    case "linux":
-      return `ss -lunp 'sport = :${port}'`;
-    case "freebsd":
-      return `sockstat -4 -l -P udp -p ${port}`;
-    case "windows":
-      return `netstat -ano -p UDP | findstr :${port}`;
-    default:
-      return `lsof -nP -iUDP:${port}`;
   }
 }
 

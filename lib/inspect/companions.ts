@@ -11,7 +11,7 @@ import { type InfoFile, parseInfo } from "../kerneldump/info.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../kerneldump/key.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { quote } from "../text/escape.ts";
-import { reasonOf } from "./reason.ts";
+import { describeError } from "../text/system_error.ts";
 
 /** The parts of the name of a file in a dump directory. */
 export interface DumpName {
@@ -92,7 +92,7 @@ function readIfThere(path: string, limit: number, problems: Problem[]): Uint8Arr
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     problems.push(
-      problem("companion-unreadable", `Cannot read ${quote(basename(path))}: ${reasonOf(error)}`),
+      problem("companion-unreadable", `Cannot read ${quote(basename(path))}: ${describeError(error)}`),
     );
     return null;
   }

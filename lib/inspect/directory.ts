@@ -9,7 +9,7 @@ import { parseInfo } from "../kerneldump/info.ts";
 import { parseDumpName } from "./companions.ts";
 import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
-import { reasonOf } from "./reason.ts";
+import { describeError } from "../text/system_error.ts";
 import { formatIsoTime } from "./report.ts";
 import { panicSignature } from "./signature.ts";
 import type { Thoroughness } from "./task.ts";
@@ -119,7 +119,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
       problems: findings.problems.map(({ code, message }) => ({ code, message })),
     };
   } catch (error) {
-    const message = `Cannot read it: ${reasonOf(error)}`;
+    const message = `Cannot read it: ${describeError(error)}`;
     return {
       ...base,
       ...NOTHING_KNOWN,

@@ -6,7 +6,7 @@
 
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { type CompressedLayer, openStream } from "./layers.ts";
-import { reasonOf } from "./reason.ts";
+import { describeError } from "../text/system_error.ts";
 import type { Source } from "./source.ts";
 import type { StreamEnd } from "./stream_end.ts";
 
@@ -71,7 +71,10 @@ export async function readAll(source: Source, onProgress?: OnProgress): Promise<
     }
   } catch (error) {
     return [
-      problem("read-error", `The file cannot be read behind its first ${offset} bytes: ${reasonOf(error)}`),
+      problem(
+        "read-error",
+        `The file cannot be read behind its first ${offset} bytes: ${describeError(error)}`,
+      ),
     ];
   }
   if (source.size === null || offset >= source.size) return [];

@@ -16,7 +16,8 @@ import {
   paddedKeySize,
 } from "./dump_header.ts";
 import { type DumpName, parseDumpName } from "./dump_name.ts";
-import { describeError, SendError } from "./failure.ts";
+import { SendError } from "./failure.ts";
+import { describeError } from "../text/system_error.ts";
 import type { OpenDump } from "./read_ahead.ts";
 
 /** Enough of a dump to tell a minidump's header. */
@@ -176,6 +177,6 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
 
 async function read(path: string): Promise<Uint8Array> {
   const bytes = await readIfThere(path);
-  if (bytes === undefined) throw new SendError(`Cannot read ${quote(path)}: there is no such file`);
+  if (bytes === undefined) throw new SendError(`Cannot read ${quote(path)}: no such file or directory`);
   return bytes;
 }

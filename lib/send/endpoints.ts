@@ -6,7 +6,9 @@
 import { lookup } from "node:dns";
 import { parseAddress } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
-import { describeError, SendError } from "./failure.ts";
+import { SendError } from "./failure.ts";
+import { findPortOwner } from "../text/port_owner.ts";
+import { describeError } from "../text/system_error.ts";
 
 /**
  * Resolves a server's name with the system's resolver, so that `/etc/hosts` counts.
@@ -47,19 +49,5 @@ export function openSocket(address: string, port: number): Deno.DatagramConn {
       throw new SendError(`${attempt}: no interface of this machine has that address`);
     }
     throw new SendError(`${attempt}: ${describeError(error)}`);
-  }
-}
-
-/** The command that shows who has a UDP port. */
-export function findPortOwner(port: number, os: typeof Deno.build.os = Deno.build.os): string {
-  switch (os) {
-    case "linux":
-      return `"ss -ulpn sport = :${port}"`;
-    case "freebsd":
-      return `"sockstat -4 -P udp -p ${port}"`;
-    case "windows":
-      return `"Get-NetUDPEndpoint -LocalPort ${port}"`;
-    default:
-      return `"lsof -nP -iUDP:${port}"`;
   }
 }

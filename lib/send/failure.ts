@@ -8,12 +8,3 @@
 export class SendError extends Error {
   override readonly name = "SendError";
 }
-
-/** The operating system's words for a failed call, without Deno's prefix. */
-export function describeError(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/ \(os error \d+\)(?=$|:)/, "").replace(
-    /: (?:open|stat|lstat|readfile|read) '.*'$/s,
-    "",
-  );
-}

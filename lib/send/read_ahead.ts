@@ -4,7 +4,8 @@
  * @module
  */
 import { quote } from "../text/escape.ts";
-import { describeError, SendError } from "./failure.ts";
+import { SendError } from "./failure.ts";
+import { describeError } from "../text/system_error.ts";
 
 const CHUNK_SIZE = 1024 * 1024;
 /** Chunks read ahead: the disk works while the network does. */

@@ -5,7 +5,8 @@
  */
 import { decodeAck } from "../protocol/message.ts";
 import { Datagrams, type SmallPayloads } from "./datagrams.ts";
-import { describeError, SendError } from "./failure.ts";
+import { SendError } from "./failure.ts";
+import { describeError } from "../text/system_error.ts";
 import type { RateLimit } from "./rate.ts";
 import { type OpenDump, ReadAhead } from "./read_ahead.ts";
 import { NOTHING, type Sender, seqnoOf } from "./sender.ts";

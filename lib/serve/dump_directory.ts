@@ -5,7 +5,8 @@
  */
 import { join, relative, SEPARATOR } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
-import { describeError, errorCode, type FileSystem } from "./file_system.ts";
+import { type FileSystem } from "./file_system.ts";
+import { describeError, errorCode } from "../text/system_error.ts";
 import { boundsName, dumpNames, parseDumpName } from "./names.ts";
 
 /** Most indexes that are tried when others take them at the same time. */

@@ -5,6 +5,7 @@
  * @module
  */
 import fs from "node:fs";
+import { errorCode } from "../text/system_error.ts";
 
 /** What is at a path, not following a symbolic link. */
 export interface Entry {
@@ -44,36 +45,6 @@ export interface FileSystem {
   readBytes(path: string): Uint8Array;
   /** Bytes of the file system that holds `path`: free to an unprivileged process, and in all. */
   space(path: string): { readonly freeBytes: number; readonly totalBytes: number };
-}
-
-/** The system's name of an error, such as `ENOENT`; its message if it has none. */
-export function errorCode(error: unknown): string {
-  if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
-  if (error instanceof Deno.errors.NotFound) return "ENOENT";
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === "string") return code;
-  return /\(os error \d+\)|^E[A-Z]+/.exec((error as Error).message)?.[0] ?? (error as Error).message;
-}
-
-const MEANINGS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EDQUOT: "disk quota exceeded",
-  EEXIST: "the name is taken",
-  EFBIG: "file too large for the file system",
-  EIO: "input/output error",
-  EMFILE: "too many open files",
-  ENAMETOOLONG: "name too long",
-  ENOENT: "no such file or directory",
-  ENOSPC: "no space left on device",
-  ENOTDIR: "not a directory",
-  EPERM: "operation not permitted",
-  EROFS: "read-only file system",
-};
-
-/** An error in a few words for people. */
-export function describeError(error: unknown): string {
-  const code = errorCode(error);
-  return MEANINGS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** Tells whether an error means that the file system has no links of the kind asked for. */

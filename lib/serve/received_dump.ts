@@ -6,7 +6,7 @@
 import type { Verdict } from "./completeness.ts";
 import type { DumpFiles, Linker } from "./dump_files.ts";
 import { compressionOf, describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
-import { describeError } from "./file_system.ts";
+import { describeError } from "../text/system_error.ts";
 import { encodeHex, type SessionIdentity } from "./journal.ts";
 import type { ClientName, DumpRecord } from "./orders.ts";
 import { condense } from "./resume.ts";

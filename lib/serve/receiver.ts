@@ -6,7 +6,8 @@
 import { relative } from "@std/path";
 import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
 import { DumpFiles, type LinkRequest } from "./dump_files.ts";
-import { describeError, type FileSystem } from "./file_system.ts";
+import { type FileSystem } from "./file_system.ts";
+import { describeError } from "../text/system_error.ts";
 import { parseJournal, type SessionIdentity } from "./journal.ts";
 import { JournalFile, journalPath } from "./journal_file.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "./orders.ts";

@@ -7,7 +7,8 @@
 import { join } from "@std/path";
 import { resolvePlace } from "./dump_directory.ts";
 import type { Linker } from "./dump_files.ts";
-import { describeError, type FileSystem, realFileSystem } from "./file_system.ts";
+import { type FileSystem, realFileSystem } from "./file_system.ts";
+import { describeError } from "../text/system_error.ts";
 import { type DumpPlace, type JournalRecord, parseJournal, type SessionIdentity } from "./journal.ts";
 import { dumpNames, incompleteCoreName, parseDumpName } from "./names.ts";
 import type { FinishedReport } from "./orders.ts";

@@ -14,7 +14,7 @@ import {
 import { AckSender } from "./ack_sender.ts";
 import type { Verdict } from "./completeness.ts";
 import type { DumpFiles } from "./dump_files.ts";
-import { describeError } from "./file_system.ts";
+import { describeError } from "../text/system_error.ts";
 import type { SessionIdentity } from "./journal.ts";
 import type { JournalFile } from "./journal_file.ts";
 import type { ClientName, Outcome, Report } from "./orders.ts";

@@ -37,7 +37,7 @@ Deno.test("netdump inspect names each file it cannot read in one line, and goes 
     assertEquals(stdout.split("\n").length, 2);
     assertEquals(JSON.parse(stdout).complete, true);
     assertEquals(stderr.trimEnd().split("\n").length, 2);
-    assertMatch(stderr, /^netdump: Cannot read ".*absent\\x1b": there is no such file\n/);
+    assertMatch(stderr, /^netdump: Cannot read ".*absent\\x1b": no such file or directory\n/);
   });
 });
 

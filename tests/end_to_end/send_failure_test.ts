@@ -224,7 +224,7 @@ Deno.test("send tells in one line what is wrong with a file, a name or an addres
     const server = ["-s", "127.0.0.1"];
     for (
       const [args, pattern] of [
-        [[...server, `${directory}/none`], /^netdump: Cannot open ".*\/none": No such file or directory$/],
+        [[...server, `${directory}/none`], /^netdump: Cannot open ".*\/none": no such file or directory$/],
         [[...server, directory], /it is not a regular file$/],
         [[...server, empty], /the file is empty$/],
         [
@@ -235,7 +235,10 @@ Deno.test("send tells in one line what is wrong with a file, a name or an addres
           [...server, "--header", short, path],
           /"\S+short" is not a kernel dump header: .*100 bytes, expected 512$/,
         ],
-        [[...server, "--header", `${directory}/none`, path], /Cannot read "\S+none": there is no such file$/],
+        [
+          [...server, "--header", `${directory}/none`, path],
+          /Cannot read "\S+none": no such file or directory$/,
+        ],
         [[...server, "--key", short, path], /"\S+short" is not a dump key: /],
         [["-s", "no-such-host.invalid", path], /Cannot find an IPv4 address of "no-such-host.invalid"/],
         [
@@ -256,7 +259,7 @@ Deno.test({
     withDumpDirectory(async (_, write) => {
       const path = await write("x", randomBytes(4096, 11));
       await Deno.chmod(path, 0);
-      assertFailed(await send("-s", "127.0.0.1", path), /Cannot open ".*": Permission denied/);
+      assertFailed(await send("-s", "127.0.0.1", path), /Cannot open ".*": permission denied/);
     }),
 });
 

@@ -3,7 +3,8 @@
  */
 import { assert } from "@std/assert";
 import { decodeAck, encodeMessage, type Message } from "../../lib/protocol/message.ts";
-import { describeError, type FileSystem } from "../../lib/serve/file_system.ts";
+import { type FileSystem } from "../../lib/serve/file_system.ts";
+import { describeError } from "../../lib/text/system_error.ts";
 import type { SessionIdentity } from "../../lib/serve/journal.ts";
 import { linkNewest } from "../../lib/serve/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
