@@ -132,6 +132,18 @@ Deno.test("Acknowledgement lets a client with a small window go on after a few r
   assertEquals(rounds, 5);
 });
 
+Deno.test("Acknowledgement does not doubt a kernel that it has seen before that is about to give up", () => {
+  const acknowledgement = new Acknowledgement(1);
+  assertEquals(store(acknowledgement, span(0, 45), 0).length, PACKETS);
+  let rounds = 0;
+  for (let nowMs = 0; acknowledgement.holding; nowMs += 1000) {
+    assertEquals(store(acknowledgement, [0], nowMs, 2 + PACKETS), []);
+    expire(acknowledgement);
+    rounds++;
+  }
+  assertEquals(rounds, 11);
+});
+
 Deno.test("Acknowledgement gives in before a client that never resends what is missing gives up", () => {
   const acknowledgement = new Acknowledgement(1);
   // 0 is never sent; 32 shares its bit.

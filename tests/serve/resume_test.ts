@@ -138,6 +138,17 @@ Deno.test("replay() takes a run apart into its messages", () => {
   assertEquals(session.acknowledgement.state?.base, 5);
 });
 
+Deno.test("replay() leaves a batch open that the kill cut where an earlier one ended (P9)", () => {
+  // MTU 1076: batches of 4 packets of 1024 bytes are known; this one of 64 was being received.
+  const known = { holding: true, kernelSeen: true, base: 2, fullSize: 1024, provenEnds: [4] };
+  const whole = [0, 1, 2, 3].map((n): JournalRecord => ({
+    run: [n * 65536, 65536, 2 + 64 * n, 64, 1024],
+  }));
+  const cut: JournalRecord = { run: [4 * 65536, 4096, 2 + 64 * 4, 4, 1024] };
+  const { session } = takeUp(journalOf([{ acknowledgement: known }, ...whole, cut]));
+  assertEquals([session.acknowledgement.held, session.acknowledgement.deadlineMs], [4, undefined]);
+});
+
 Deno.test("replay() tells of a FINISHED whose dump was not made final, and of a final one", () => {
   const finished: JournalRecord[] = [{ index: 1 }, { run: [0, 1, 2, 1, 1] }, { finished: 9 }];
   assertEquals(takeUp(journalOf(finished)).replayed.finishedSeqno, 9);
