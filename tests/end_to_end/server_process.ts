@@ -10,6 +10,7 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const RUN = denoJson.tasks.serve.split(" ").slice(1, -2);
 const START_PATIENCE_MS = 20_000;
 const STOP_PATIENCE_MS = 10_000;
+const LAST_LINES_MS = 500;
 
 /** One line of the JSON log. */
 export interface LogLine {
@@ -49,6 +50,7 @@ export class ServerProcess {
   /** Everything it wrote to stderr, by lines. */
   readonly lines: string[] = [];
   readonly #process: Deno.ChildProcess;
+  readonly #stderr: ReadableStreamDefaultReader<Uint8Array>;
   readonly #reading: Promise<void>;
   readonly #ownsDir: boolean;
   #onLine: (() => void)[] = [];
@@ -66,7 +68,8 @@ export class ServerProcess {
     this.address = address;
     this.port = port;
     this.#ownsDir = ownsDir;
-    this.#reading = this.#read();
+    this.#stderr = process.stderr.getReader();
+    this.#reading = this.#readLines();
     void process.status.then((status) => {
       this.#ended = status;
       this.#wake();
@@ -135,7 +138,7 @@ export class ServerProcess {
     const late = Date.now() + patienceMs;
     while (!condition()) {
       if (this.#ended !== undefined) {
-        await this.#reading;
+        await this.#read;
         if (condition()) return;
         throw new Error(`The server ended, waiting for ${what}:\n${this.lines.join("\n")}`);
       }
@@ -165,7 +168,7 @@ export class ServerProcess {
     const timer = setTimeout(() => this.signal("SIGKILL"), STOP_PATIENCE_MS);
     const { code } = await this.#process.status;
     clearTimeout(timer);
-    await this.#reading;
+    await this.#read;
     return code;
   }
 
@@ -187,14 +190,23 @@ export class ServerProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended === undefined) await this.stop("SIGKILL");
+    await this.#stderr.cancel();
     await this.#reading;
     if (this.#ownsDir) await Deno.remove(this.dir, { recursive: true });
   }
 
-  async #read(): Promise<void> {
+  /** Resolves when all that an ended server wrote is read; a hook that it left running keeps stderr open. */
+  get #read(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_LINES_MS));
+    return Promise.race([this.#reading, late]).finally(() => clearTimeout(timer));
+  }
+
+  async #readLines(): Promise<void> {
+    const decoder = new TextDecoder();
     let rest = "";
-    for await (const chunk of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split("\n");
+    for (let chunk = await this.#stderr.read(); !chunk.done; chunk = await this.#stderr.read()) {
+      const lines = (rest + decoder.decode(chunk.value, { stream: true })).split("\n");
       rest = lines.pop()!;
       this.lines.push(...lines);
       this.#wake();

@@ -714,7 +714,7 @@ Deno.test("weakness 34, use after free: sessions that end while their datagrams 
 
 Deno.test("weakness 35, handler without a time limit: it is ended, and one that cannot start is told of", async () => {
   using temp = new TempDir();
-  using slow = new HookProgram("trap '' TERM; sleep 60 & wait; wait");
+  using slow = new HookProgram("trap '' TERM; exec sleep 60");
   const results: HookResult[] = [];
   const receiver = new ReceiverHarness(temp.path, realFileSystem);
   Deno.mkdirSync(join(temp.path, ".netdump"));
