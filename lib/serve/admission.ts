@@ -69,7 +69,7 @@ export class Admission {
     const own = all.filter((session) => session.client === herald.client && session.stage !== "finished");
     const evict: string[] = [];
     if (own.length >= mostSessionsPerClient) {
-      const victim = oldest(own.filter((session) => session.stage === "heralded"));
+      const victim = oldest(own.filter((session) => mayMakeRoom(session, nowMs)));
       if (victim === undefined) {
         return { decision: "refuse", reason: `${own.length} dumps from this address already` };
       }
@@ -77,18 +77,13 @@ export class Admission {
     }
     if (all.length - evict.length >= mostSessions) {
       const victim = oldest(
-        all.filter((session) => this.#mayMakeRoom(session, nowMs) && !evict.includes(session.id)),
+        all.filter((session) => mayMakeRoom(session, nowMs) && !evict.includes(session.id)),
       );
       if (victim === undefined) return { decision: "refuse", reason: `${all.length} sessions already` };
       evict.push(victim.id);
     }
     if (!this.#takeToken(nowMs)) return { decision: "refuse", reason: "too many new sessions at once" };
     return { decision: "admit", evict };
-  }
-
-  #mayMakeRoom(session: AdmittedSession, nowMs: number): boolean {
-    return session.stage === "finished" ||
-      (session.stage === "heralded" && nowMs - session.admittedMs >= SETTLED_MS);
   }
 
   #takeToken(nowMs: number): boolean {
@@ -99,6 +94,12 @@ export class Admission {
     this.#tokens--;
     return true;
   }
+}
+
+/** A session that was heralded a moment ago is about to send: closing it would cost the client its dump. */
+function mayMakeRoom(session: AdmittedSession, nowMs: number): boolean {
+  return session.stage === "finished" ||
+    (session.stage === "heralded" && nowMs - session.admittedMs >= SETTLED_MS);
 }
 
 function isRepeated(session: AdmittedSession, herald: HeraldRequest): boolean {

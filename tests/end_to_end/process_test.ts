@@ -54,6 +54,7 @@ Deno.test("serve tells a dump in a few lines of text or JSON, less with -q and m
     await client.resending(1, () => client.herald("missing"));
     await client.dump(core, header);
     await client.datagram(new Uint8Array(3));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     await server.stop();
     assert(server.lines.length >= least && server.lines.length <= most, server.lines.join("\n"));
     if (args.includes("json")) {
@@ -97,7 +98,7 @@ Deno.test("serve refuses a dump directory or port that another one uses, and nam
     dir: server.dir,
   });
   const { address, port } = server;
-  const command = new RegExp(`^netdump: UDP port ${port} is in use; find the process with: \\S+ .*${port}`);
+  const command = new RegExp(`^netdump: UDP port ${port} is in use; "\\S+ .*${port}`);
   await assertRefuses([], command, { address, port });
 });
 

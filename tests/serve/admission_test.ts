@@ -77,6 +77,11 @@ Deno.test("Admission closes a client's oldest session without data when it has t
   });
 });
 
+Deno.test("Admission closes no session that was just heralded, not even for its own client: forged HERALDs", () => {
+  const fresh = ["a", "b"].map((id) => session(id, { stage: "heralded", path: id, admittedMs: 9_000 }));
+  assertEquals(decide(fresh), { decision: "refuse", reason: "2 dumps from this address already" });
+});
+
 Deno.test("Admission makes room by what has no data before what lingers, oldest first, never by a dump", () => {
   const other = (id: string, stage: AdmittedSession["stage"], admittedMs: number) =>
     session(id, { client: `192.0.2.${id}`, stage, admittedMs });
