@@ -85,7 +85,7 @@ export function playDump(model: DumpModel, seed: number): DumpOutcome {
     dumpKeySize: kind.endsWith("encrypted") ? key.byteLength : 0,
     compression: kind.endsWith("gzip") ? "gzip" : kind.endsWith("zstd") ? "zstd" : "none",
   });
-  core.fill(0);
+  core.fill(0, 0, dumpBytes);
   const settings = { ...KERNEL_DEFAULTS, payloadSize: payloadSizeOf(kind, mtu), ...model.kernel };
   const sizes = model.sizes ?? batchSizes(kind, dumpBytes, random);
   const batches = dumpBatches(kind, sizes, bytes, header, key);
@@ -133,8 +133,8 @@ export function playDump(model: DumpModel, seed: number): DumpOutcome {
     server,
     finished,
     complete: server.verdict?.complete ?? false,
-    identical: equal(core.subarray(0, dumpBytes), bytes) && equal(server.file("header"), header) &&
-      (!kind.endsWith("encrypted") || equal(server.file("key"), key)),
+    identical: equal(core.subarray(0, dumpBytes), bytes) && equal(server.disk.file("header"), header) &&
+      (!kind.endsWith("encrypted") || equal(server.disk.file("key"), key)),
     lost: packets.lost + acks.lost,
     durationMs: time.nowMs,
     sizes,

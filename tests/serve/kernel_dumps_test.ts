@@ -4,7 +4,7 @@ import { type DumpModel, type DumpOutcome, playDump } from "./dump_model.ts";
 import { KERNEL_KINDS, type KernelKind } from "./kernel_client_model.ts";
 
 /** Simulated dumps of all losses together. */
-const DUMPS = amount("NETDUMP_DUMPS", 2800);
+const DUMPS = amount("NETDUMP_DUMPS", 2000);
 const MTUS = [576, 1400, 1460, 1492, 1500, 2100, 9000];
 const LOSSES = [0.001, 0.01, 0.05, 0.2];
 const BLOCK = 4096;

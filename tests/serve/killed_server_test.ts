@@ -3,7 +3,7 @@ import { amount, tell } from "./amounts.ts";
 import { type DumpModel, playDump } from "./dump_model.ts";
 import { KERNEL_KINDS } from "./kernel_client_model.ts";
 
-const DUMPS = amount("NETDUMP_DUMPS", 2800);
+const DUMPS = amount("NETDUMP_DUMPS", 2000);
 const MTUS = [576, 1400, 1460, 1500, 2100, 9000, 1076];
 
 /**

@@ -1,19 +1,17 @@
 /**
- * A server in simulated time: a session with its core file and its journal in memory, which does what a transfer
- * does in the order in which it does it, and which can be killed between any two steps.
+ * A server in simulated time: a session with its files in memory, which does what a transfer does in the order in
+ * which it does it, and which can be killed between any two steps.
  *
  * @module
  */
 import { HEADER_SIZE, type Message, MessageType } from "../../lib/protocol/message.ts";
-import { encodeHex, journalLine, type JournalRecord, parseJournal } from "../../lib/serve/journal.ts";
+import type { Verdict } from "../../lib/serve/completeness.ts";
+import { encodeHex, parseJournal } from "../../lib/serve/journal.ts";
 import { condense, replay } from "../../lib/serve/resume.ts";
 import { RunBuffer } from "../../lib/serve/run_buffer.ts";
 import { DataVerdict, type Effect, Session } from "../../lib/serve/session.ts";
-import type { Verdict } from "../../lib/serve/completeness.ts";
+import { Killed, SimulatedDisk } from "./simulated_disk.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
-
-/** The server was killed. */
-class Killed extends Error {}
 
 /** Settings of a server. */
 export interface ServerSettings {
@@ -29,20 +27,8 @@ export interface ServerSettings {
 }
 
 const SESSION = { timeoutMs: 600_000, lingerMs: 60_000, mostBytes: 2 ** 40 };
-const HEAD = {
-  format: 1,
-  session: {
-    id: "s",
-    client: "192.0.2.7",
-    local: "192.0.2.1",
-    port: 40000,
-    heraldSeqno: 1,
-    path: null,
-    startedMs: 0,
-  },
-  place: { directory: ".", host: "w1" },
-  hostName: null,
-} as const;
+/** Longest time from a packet's arrival to the end of its burst. */
+const BURST_MS = 0.2;
 
 // One for all: no two servers are at work at the same time.
 const buffer = new RunBuffer();
@@ -50,28 +36,22 @@ const buffer = new RunBuffer();
 /** A server of one client. */
 export class SimulatedServer {
   session: Session | undefined;
-  /** The core file; what was never written is 0. */
-  readonly core: Uint8Array;
+  readonly disk: SimulatedDisk;
   /** What FINISHED was judged to be. */
   verdict: Verdict | undefined;
   kills = 0;
-  /** Packets saved, over all lives. */
-  saved = 0;
   /** Called when a burst is written and acked. */
   onQuiet: (() => void) | undefined;
   readonly #time: SimulatedTime;
   readonly #random: () => number;
   readonly #sendAck: (seqno: number) => void;
   readonly #settings: ServerSettings;
+  readonly #heraldSeqno: number;
   /** VMCORE messages in the core file: where each begins and ends. */
   readonly #inFile = new Map<number, readonly [start: number, end: number]>();
-  /** VMCORE seqnos that were acked. */
-  readonly acked = new Set<number>();
-  /** Seqnos of other messages that may be acked. */
+  /** VMCORE seqnos that were acked, and those of other messages that may be. */
+  readonly #acked = new Set<number>();
   readonly #notData = new Set<number>();
-  readonly #heraldSeqno: number;
-  readonly #files = new Map<string, Uint8Array>();
-  #journal = "";
   #inbox: Message[] = [];
   #acks: number[] = [];
   /** Tells events of this life from those of earlier ones. */
@@ -90,7 +70,7 @@ export class SimulatedServer {
   ) {
     this.#time = time;
     this.#random = random;
-    this.core = core;
+    this.disk = new SimulatedDisk(core, random, settings.kill);
     this.#sendAck = sendAck;
     this.#settings = settings;
     this.#heraldSeqno = heraldSeqno;
@@ -98,7 +78,7 @@ export class SimulatedServer {
 
   /** VMCORE messages that are in the file and were never acked. */
   get unacked(): number {
-    return this.#inFile.size - this.acked.size;
+    return this.#inFile.size - this.#acked.size;
   }
 
   /** A datagram reached the socket. */
@@ -107,12 +87,18 @@ export class SimulatedServer {
     this.#inbox.push(message);
     if (this.#burstDue) return;
     this.#burstDue = true;
-    const life = this.#life;
-    this.#time.after(this.#random() * 0.2, () => this.#live(life, () => this.#takeBurst()));
+    this.#later(this.#random() * BURST_MS, () => this.#takeBurst());
   }
 
-  #live(life: number, action: () => void): void {
-    if (life !== this.#life) return;
+  /** Does something after a while, if the server lives to see it. */
+  #later(waitMs: number, action: () => void): void {
+    const life = this.#life;
+    this.#time.after(waitMs, () => {
+      if (life === this.#life) this.#live(action);
+    });
+  }
+
+  #live(action: () => void): void {
     try {
       action();
     } catch (error) {
@@ -123,9 +109,7 @@ export class SimulatedServer {
 
   #takeBurst(): void {
     this.#burstDue = false;
-    const inbox = this.#inbox;
-    this.#inbox = [];
-    for (const message of inbox) this.#take(message);
+    for (const message of this.#inbox.splice(0)) this.#take(message);
     this.#endOfBurst();
     this.onQuiet?.();
   }
@@ -133,7 +117,7 @@ export class SimulatedServer {
   #take(message: Message): void {
     if (message.type === MessageType.HERALD) {
       if (this.session === undefined) {
-        this.#step();
+        this.disk.step();
         this.session = this.#newSession();
         this.#heralded = true;
         this.#setTimer();
@@ -149,7 +133,7 @@ export class SimulatedServer {
   }
 
   #takeData(session: Session, { seqno, offset, payload }: Message): void {
-    this.#create();
+    this.disk.create();
     switch (session.data(offset, payload.byteLength, this.#time.nowMs)) {
       case DataVerdict.STORE:
         if (!buffer.fits(seqno, offset, payload.byteLength)) this.#endOfBurst();
@@ -166,60 +150,30 @@ export class SimulatedServer {
     }
   }
 
-  #create(): void {
-    if (this.#journal === "") this.#journal = journalLine(HEAD) + journalLine({ index: 0 });
-  }
-
   #writeRun(): void {
     const { session } = this;
     if (buffer.count === 0 || session === undefined) return;
     const { seqno, offset, length, count, full } = buffer;
-    this.#writeCore(offset, buffer.bytes.subarray(buffer.runAt, buffer.runAt + length));
+    this.disk.writeCore(offset, buffer.bytes.subarray(buffer.runAt, buffer.runAt + length));
     for (let i = 0; i < count; i++) {
       const start = offset + i * full;
       this.#inFile.set(seqno + i, [start, start + buffer.sizeOf(i)]);
     }
-    this.#append({ run: [offset, length, seqno, count, full] });
-    const acks = this.#settings.acks === "held" ? this.#acks : [];
+    this.disk.append({ run: [offset, length, seqno, count, full] });
+    const atOnce = this.#settings.acks === "at-once";
+    const acks = atOnce ? [] : this.#acks;
     for (let i = 0, at = offset; i < count; at += buffer.sizeOf(i++)) {
-      if (!session.stored(seqno + i, at, buffer.sizeOf(i), this.#time.nowMs, acks)) {
-        throw new Error("Too many holes");
-      }
-      if (this.#settings.acks === "at-once") this.#acks.push(seqno + i);
+      const isStored = session.stored(seqno + i, at, buffer.sizeOf(i), this.#time.nowMs, acks);
+      if (!isStored) throw new Error("Too many holes");
+      if (atOnce) this.#acks.push(seqno + i);
     }
     buffer.clear();
-    if (this.#settings.condense !== undefined && this.#random() < this.#settings.condense) {
-      this.#condense(session);
-    }
-  }
-
-  #writeCore(offset: number, bytes: Uint8Array): void {
-    try {
-      this.#step();
-    } catch (error) {
-      // Killed within the write: a part of the run is there.
-      this.core.set(bytes.subarray(0, this.#random() * bytes.byteLength), offset);
-      throw error;
-    }
-    this.core.set(bytes, offset);
+    if (this.#random() < (this.#settings.condense ?? 0)) this.#condense(session);
   }
 
   #condense(session: Session): void {
     const records = condense(session);
-    if (records === undefined) return;
-    this.#journal = [HEAD, { index: 0 }, ...records].map(journalLine).join("");
-  }
-
-  #append(record: JournalRecord): void {
-    const line = journalLine(record);
-    try {
-      this.#step();
-    } catch (error) {
-      // Killed within the write: a part of the line is there.
-      this.#journal += line.slice(0, this.#random() * line.length);
-      throw error;
-    }
-    this.#journal += line;
+    if (records !== undefined) this.disk.rewriteJournal(records);
   }
 
   #endOfBurst(): void {
@@ -230,22 +184,21 @@ export class SimulatedServer {
 
   #flush(): void {
     if (this.#acks.length === 0) return;
-    this.#step();
+    this.disk.step();
     const copies = this.session?.acksTwice ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       for (const seqno of this.#acks) this.#sendAck(seqno);
     }
-    for (const seqno of this.#acks) {
+    for (const seqno of this.#acks.splice(0)) {
       // P1: an ack means "it is in the file".
-      if (this.#inFile.has(seqno)) this.acked.add(seqno);
+      if (this.#inFile.has(seqno)) this.#acked.add(seqno);
       else if (!this.#notData.has(seqno)) throw new Error(`Acked ${seqno}, which is not in the file`);
     }
-    this.#acks = [];
   }
 
   #control(session: Session, message: Message): void {
     this.#writeRun();
-    this.#create();
+    this.disk.create();
     for (const effect of session.control(message, this.#time.nowMs, this.#acks)) {
       this.#perform(session, effect, message.seqno);
     }
@@ -256,15 +209,13 @@ export class SimulatedServer {
   #perform(session: Session, effect: Effect, seqno: number): void {
     switch (effect.do) {
       case "write-header":
-        this.#step();
-        this.#write("header", effect.offset, effect.bytes);
-        this.#append({ header: [seqno, effect.offset, encodeHex(effect.bytes)] });
+        this.disk.write("header", effect.offset, effect.bytes);
+        this.disk.append({ header: [seqno, effect.offset, encodeHex(effect.bytes)] });
         session.headerStored(effect.offset, effect.bytes);
         return;
       case "write-key":
-        this.#step();
-        this.#write("key", effect.offset, effect.bytes);
-        this.#append({ key: [seqno, effect.offset, effect.bytes.byteLength] });
+        this.disk.write("key", effect.offset, effect.bytes);
+        this.disk.append({ key: [seqno, effect.offset, effect.bytes.byteLength] });
         session.keyStored(effect.offset, effect.bytes.byteLength);
         return;
       case "ack":
@@ -278,75 +229,47 @@ export class SimulatedServer {
   }
 
   #finalize(session: Session, seqno: number, verdict: Verdict): void {
-    this.#append({ finished: seqno });
-    const life = this.#life;
-    this.#time.after(this.#random() * (this.#settings.finalizeMs ?? 50), () =>
-      this.#live(life, () => {
-        this.#step();
-        this.verdict = verdict;
-        this.#append({ final: verdict.complete, atMs: this.#time.nowMs, core: "vmcore.w1.0" });
-        for (const effect of session.finalized(this.#time.nowMs)) this.#perform(session, effect, seqno);
-        this.#flush();
-        this.#setTimer();
-      }));
-  }
-
-  /** A file beside the core. */
-  file(name: "header" | "key"): Uint8Array {
-    return this.#files.get(name) ?? new Uint8Array();
-  }
-
-  #write(name: "header" | "key", offset: number, bytes: Uint8Array): void {
-    const before = this.file(name);
-    const after = new Uint8Array(Math.max(before.byteLength, offset + bytes.byteLength));
-    after.set(before);
-    after.set(bytes, offset);
-    this.#files.set(name, after);
+    this.disk.append({ finished: seqno });
+    this.#later(this.#random() * (this.#settings.finalizeMs ?? 50), () => {
+      this.disk.step();
+      this.verdict = verdict;
+      this.disk.append({ final: verdict.complete, atMs: this.#time.nowMs, core: "vmcore.w1.0" });
+      for (const effect of session.finalized(this.#time.nowMs)) this.#perform(session, effect, seqno);
+      this.#flush();
+      this.#setTimer();
+    });
   }
 
   #setTimer(): void {
-    const life = this.#life;
-    const deadlineMs = this.session?.deadlineMs ?? Infinity;
+    const waitMs = (this.session?.deadlineMs ?? Infinity) - this.#time.nowMs;
     // Timers fire late, but never early.
-    if (Number.isFinite(deadlineMs)) {
-      this.#time.at(Math.max(deadlineMs, this.#time.nowMs + 1) + this.#random(), () => {
-        this.#live(life, () => this.#onTimer());
-      });
-    }
+    if (Number.isFinite(waitMs)) this.#later(Math.max(waitMs, 1) + this.#random(), () => this.#onTimer());
   }
 
   #onTimer(): void {
     const { session } = this;
     if (session === undefined) return;
+    // What has arrived by now counts.
     if (this.#inbox.length > 0) this.#takeBurst();
-    const due = session.due(this.#time.nowMs);
-    if (due.do !== "expire-acks") return;
-    const acks = this.#settings.acks === "held" ? this.#acks : [];
-    session.expireAcks(this.#time.nowMs, acks);
+    if (session.due(this.#time.nowMs).do !== "expire-acks") return;
+    session.expireAcks(this.#time.nowMs, this.#settings.acks === "held" ? this.#acks : []);
     const { state } = session.acknowledgement;
-    if (state !== undefined) this.#append({ acknowledgement: state });
+    if (state !== undefined) this.disk.append({ acknowledgement: state });
     this.#flush();
     this.#setTimer();
     this.onQuiet?.();
-  }
-
-  /** A place where the server may be killed. */
-  #step(): void {
-    const { kill } = this.#settings;
-    if (kill !== undefined && this.#random() < kill) throw new Killed();
   }
 
   #die(): void {
     this.kills++;
     this.#life++;
     this.#down = true;
-    this.saved += this.session?.acknowledgement.saved ?? 0;
     this.session = undefined;
     this.#inbox = [];
     this.#acks = [];
     this.#burstDue = false;
     buffer.clear();
-    this.#time.after(this.#random() * (this.#settings.downMs ?? 1000), () => this.#rise());
+    this.#later(this.#random() * (this.#settings.downMs ?? 1000), () => this.#rise());
   }
 
   /** The next server takes the session up from its journal. */
@@ -354,10 +277,10 @@ export class SimulatedServer {
     this.#down = false;
     if (!this.#heralded) return;
     const session = this.session = this.#newSession();
-    this.#journal = this.#journal.slice(0, this.#journal.lastIndexOf("\n") + 1);
-    if (this.#journal === "") return;
-    const replayed = replay(session, parseJournal(this.#journal), this.#time.nowMs);
-    for (const seqno of this.acked) {
+    const journal = this.disk.reopenJournal();
+    if (journal === "") return;
+    const replayed = replay(session, parseJournal(journal), this.#time.nowMs);
+    for (const seqno of this.#acked) {
       // P9: what was acked is known to the next server.
       if (!session.core.contains(...this.#inFile.get(seqno)!)) {
         throw new Error(`Acked ${seqno}, and forgot it`);
@@ -367,10 +290,6 @@ export class SimulatedServer {
     this.#setTimer();
     if (replayed.final !== undefined || replayed.finishedSeqno === undefined) return;
     const seqno = replayed.finishedSeqno;
-    this.#live(
-      this.#life,
-      () =>
-        this.#control(session, { type: MessageType.FINISHED, seqno, offset: 0, payload: new Uint8Array() }),
-    );
+    this.#control(session, { type: MessageType.FINISHED, seqno, offset: 0, payload: new Uint8Array() });
   }
 }
