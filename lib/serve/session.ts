@@ -136,6 +136,19 @@ export class Session {
     return judge({ core: this.core, key: this.key, header: this.header });
   }
 
+  /**
+   * Tells whether a first message is one that a dump can begin with. Others, empty or pointing beyond what a dump may
+   * have, do not even make an empty file (P7).
+   */
+  canBeginWith(type: MessageType, offset: number, length: number): boolean {
+    const most = type === MessageType.KDH
+      ? KERNEL_DUMP_HEADER_SIZE
+      : type === MessageType.EKCD_KEY
+      ? MOST_KEY_BYTES
+      : this.settings.mostBytes;
+    return type !== MessageType.HERALD && length > 0 && offset + length <= most;
+  }
+
   /** Says what to do with a VMCORE message. */
   data(offset: number, length: number, nowMs: number): DataVerdict {
     this.#heardMs = nowMs;

@@ -190,7 +190,8 @@ export class Transfer {
   }
 
   async #openThenDispatch(type: number, size: number): Promise<void> {
-    if (type === MessageType.HERALD || !this.#worthFiles(type, size)) return;
+    const offset = readOffset(this.#buffer.view, 0);
+    if (!this.session.canBeginWith(type as MessageType, offset, size - HEADER_SIZE)) return;
     const name = await this.#name;
     if (this.#closed) return;
     try {
@@ -224,12 +225,6 @@ export class Transfer {
   #begin(files: DumpFiles, name: ClientName): void {
     this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
     this.#onDisk = files;
-  }
-
-  /** A first message that points beyond what a dump may have does not even make an empty file (P7). */
-  #worthFiles(type: number, size: number): boolean {
-    const end = readOffset(this.#buffer.view, 0) + size - HEADER_SIZE;
-    return type !== MessageType.VMCORE || end <= this.session.settings.mostBytes;
   }
 
   #dispatch(type: number, size: number): void {

@@ -330,3 +330,23 @@ Deno.test("Session keeps the pieces of a header for its journal", () => {
     { offset: 500, bytes: bytes.slice(500) },
   ]);
 });
+
+Deno.test("canBeginWith() lets no empty message, and none into the void, begin a dump (P7)", () => {
+  const settings = { heraldSeqno: 1, timeoutMs: 1000, lingerMs: 1000, mostBytes: 10_000 };
+  const session = new Session(settings, 0);
+  const rows: [type: MessageType, offset: number, length: number, can: boolean][] = [
+    [MessageType.HERALD, 0, 4, false],
+    [MessageType.VMCORE, 0, 0, false],
+    [MessageType.VMCORE, 0, 1448, true],
+    [MessageType.VMCORE, 9000, 1000, true],
+    [MessageType.VMCORE, 9000, 1001, false],
+    [MessageType.KDH, 0, 0, false],
+    [MessageType.KDH, 0, 512, true],
+    [MessageType.KDH, 1, 512, false],
+    [MessageType.EKCD_KEY, 65_000, 1000, false],
+    [MessageType.EKCD_KEY, 0, 1448, true],
+  ];
+  for (const [type, offset, length, can] of rows) {
+    assertEquals(session.canBeginWith(type, offset, length), can, `${type} ${offset} ${length}`);
+  }
+});
