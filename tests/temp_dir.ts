@@ -7,8 +7,9 @@ const MEMORY = "/dev/shm";
 export class TempDir {
   readonly path: string;
 
-  constructor() {
-    this.path = Deno.realPathSync(makeTempDir());
+  /** @param where on "disk" for those that hold permissions to the directory, which Deno has none of in /dev */
+  constructor(where: "memory" | "disk" = "memory") {
+    this.path = Deno.realPathSync(makeTempDir(where === "memory" ? MEMORY : undefined));
   }
 
   [Symbol.dispose](): void {
@@ -16,12 +17,14 @@ export class TempDir {
   }
 }
 
-function makeTempDir(): string {
+function makeTempDir(dir: string | undefined): string {
+  const prefix = "netdump-test-";
   try {
-    return Deno.makeTempDirSync({ dir: MEMORY, prefix: "netdump-test-" });
+    if (dir !== undefined) return Deno.makeTempDirSync({ dir, prefix });
   } catch {
-    return Deno.makeTempDirSync({ prefix: "netdump-test-" });
+    // Not every system has it.
   }
+  return Deno.makeTempDirSync({ prefix });
 }
 
 /** Copies a directory with its hard links, symbolic links and modes. */

@@ -8,9 +8,11 @@ import { realFileSystem } from "../serve/file_system.ts";
 import { describeError } from "../text/system_error.ts";
 import { Hook } from "../serve/hook.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
+import { localAddresses } from "../serve/local_addresses.ts";
 import { LockedError } from "../serve/lock_file.ts";
 import type { LogSink } from "../serve/log_entry.ts";
 import { PidFile } from "../serve/pid_file.ts";
+import { startReceiver } from "../serve/receiver_pool.ts";
 import { StateDirectory } from "../serve/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { escapeLine, quote } from "../text/escape.ts";
@@ -22,6 +24,9 @@ import type { serveCommand, serveOptions, Values } from "./options.ts";
 import type { Invocation } from "./parse.ts";
 
 type Options = Values<typeof serveOptions>;
+
+/** New local addresses are looked for this often. */
+const RESCAN_MS = 30_000;
 
 /** Runs `netdump serve` until a signal ends it. */
 export async function runServe({ options }: Invocation<typeof serveCommand>): Promise<ExitStatus> {
@@ -47,7 +52,15 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
       });
     });
     const names = options["no-dns"] ? undefined : new HostNames(systemLookup);
-    const supervisor = start(settings, { state, names, hook, log: sink });
+    const machine = { addresses: localAddresses, rescanMs: RESCAN_MS };
+    const supervisor = start(settings, {
+      state,
+      names,
+      hook,
+      log: sink,
+      startWorker: startReceiver,
+      machine,
+    });
     // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
     const signalled = stopSignal();
     announce(sink, settings, supervisor.addresses, options.dir);

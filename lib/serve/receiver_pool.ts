@@ -28,8 +28,38 @@ export interface PoolPermissions {
   readonly ackPort: number;
 }
 
+/** Starts a worker. */
+export type StartWorker = (name: string, permissions: Deno.PermissionOptionsObject) => Worker;
+
+/** The permissions of one receiver: all that it can do to the machine, whatever a datagram makes of it. */
+export function receiverPermissions(
+  { root, addresses, clients, ackPort }: PoolPermissions,
+): Deno.PermissionOptionsObject {
+  return {
+    read: [root],
+    write: [root],
+    net: [...addresses, ...clients.map((network) => `${network}:${ackPort}`)],
+    sys: ["statfs"],
+    env: false,
+    run: false,
+    ffi: false,
+    import: false,
+  };
+}
+
+/** Starts a receiver as a worker with the given permissions. */
+export const startReceiver: StartWorker = (name, permissions) => {
+  const options: WorkerOptions & { deno: { permissions: Deno.PermissionOptionsObject } } = {
+    type: "module",
+    name,
+    deno: { permissions },
+  };
+  return new Worker(new URL("./receiver_worker.ts", import.meta.url), options);
+};
+
 /** A pool of receivers. */
 export class ReceiverPool {
+  readonly #startWorker: StartWorker;
   readonly #settings: ReceiverSettings;
   readonly #events: PoolEvents;
   #permissions: PoolPermissions;
@@ -37,18 +67,27 @@ export class ReceiverPool {
   readonly #sessions: number[] = [];
   /** Addresses that each receiver may bind. */
   readonly #addresses: ReadonlySet<string>[] = [];
+  /** Receivers that crashed and were not started again. */
+  readonly #dead = new Set<number>();
   #crashesMs: number[] = [];
 
-  constructor(count: number, settings: ReceiverSettings, permissions: PoolPermissions, events: PoolEvents) {
+  constructor(
+    count: number,
+    settings: ReceiverSettings,
+    permissions: PoolPermissions,
+    events: PoolEvents,
+    startWorker = startReceiver,
+  ) {
+    this.#startWorker = startWorker;
     this.#settings = settings;
     this.#permissions = permissions;
     this.#events = events;
     for (let i = 0; i < count; i++) this.#start(i);
   }
 
-  /** Number of receivers. */
-  get size(): number {
-    return this.#workers.length;
+  /** The receivers that run. */
+  get running(): number[] {
+    return [...this.#workers.keys()].filter((index) => !this.#dead.has(index));
   }
 
   /** Gives an order. */
@@ -86,24 +125,7 @@ export class ReceiverPool {
   }
 
   #start(index: number): void {
-    const { root, addresses, clients, ackPort } = this.#permissions;
-    const options: WorkerOptions & { deno: { permissions: Deno.PermissionOptionsObject } } = {
-      type: "module",
-      name: `receiver ${index}`,
-      deno: {
-        permissions: {
-          read: [root],
-          write: [root],
-          net: [...addresses, ...clients.map((network) => `${network}:${ackPort}`)],
-          sys: ["statfs"],
-          env: false,
-          run: false,
-          ffi: false,
-          import: false,
-        },
-      },
-    };
-    const worker = new Worker(new URL("./receiver_worker.ts", import.meta.url), options);
+    const worker = this.#startWorker(`receiver ${index}`, receiverPermissions(this.#permissions));
     worker.onmessage = (event: MessageEvent<Report>) => this.#events.report(index, event.data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -111,7 +133,7 @@ export class ReceiverPool {
     };
     this.#workers[index] = worker;
     this.#sessions[index] = 0;
-    this.#addresses[index] = new Set(addresses);
+    this.#addresses[index] = new Set(this.#permissions.addresses);
     this.order(index, { order: "start", settings: this.#settings });
   }
 
@@ -120,6 +142,7 @@ export class ReceiverPool {
     const nowMs = Date.now();
     this.#crashesMs = [...this.#crashesMs.filter((ms) => nowMs - ms < 60_000), nowMs];
     if (this.#crashesMs.length > MOST_CRASHES_PER_MINUTE) {
+      this.#dead.add(index);
       this.#events.failed(reason);
       return;
     }

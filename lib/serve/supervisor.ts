@@ -14,15 +14,12 @@ import { type Hook } from "./hook.ts";
 import type { HostNames } from "./hostname.ts";
 import type { SessionIdentity } from "./journal.ts";
 import { linkNewest, LinksUnsupportedError } from "./links.ts";
-import { localAddresses } from "./local_addresses.ts";
 import { type LogSink, reportEntry } from "./log_entry.ts";
 import type { ReceiverSettings, Report } from "./orders.ts";
-import { ReceiverPool } from "./receiver_pool.ts";
+import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
 import { findSessions, giveUp } from "./restart.ts";
 import type { StateDirectory } from "./state_directory.ts";
 
-/** New local addresses are looked for this often. */
-const RESCAN_MS = 30_000;
 /** A server that stops waits this long for hooks: the next one must be there within the clients' patience (P9). */
 const HOOK_PATIENCE_MS = 5000;
 
@@ -44,6 +41,15 @@ export interface ServerParts {
   readonly names: HostNames | undefined;
   readonly hook: Hook | undefined;
   readonly log: LogSink;
+  readonly startWorker: StartWorker;
+  readonly machine: LocalMachine;
+}
+
+/** What the machine has for addresses. */
+export interface LocalMachine {
+  readonly addresses: () => string[];
+  /** New ones are looked for this often. */
+  readonly rescanMs: number;
 }
 
 interface Entry extends AdmittedSession {
@@ -81,7 +87,7 @@ export class Supervisor {
     this.#settings = settings;
     this.#parts = parts;
     this.#admission = new Admission(settings);
-    const addresses = settings.bind.length > 0 ? settings.bind : localAddresses();
+    const addresses = settings.bind.length > 0 ? settings.bind : parts.machine.addresses();
     for (const address of addresses) this.#bind(address);
     const { root, ackPort, allow } = settings;
     const clients = allow.length > 0 ? allow.map(({ text }) => text) : ["0.0.0.0/0"];
@@ -89,10 +95,11 @@ export class Supervisor {
       report: (receiver, report) => this.#onReport(receiver, report),
       crashed: (receiver, reason) => this.#onCrash(receiver, reason),
       failed: (reason) => this.#failed.resolve(reason),
-    });
+    }, parts.startWorker);
     this.#takeUp();
     for (const [address, socket] of this.#sockets) void this.#listen(address, socket);
-    if (settings.bind.length === 0) this.#rescan = setInterval(() => this.#bindNewAddresses(), RESCAN_MS);
+    if (settings.bind.length > 0) return;
+    this.#rescan = setInterval(() => this.#bindNewAddresses(), parts.machine.rescanMs);
   }
 
   /** Addresses it listens on. */
@@ -110,9 +117,10 @@ export class Supervisor {
     this.#stopping = true;
     clearInterval(this.#rescan);
     for (const socket of this.#sockets.values()) socket.close();
-    this.#toStop = this.#pool.size;
-    for (let i = 0; i < this.#pool.size; i++) this.#pool.order(i, { order: "stop" });
-    await this.#stopped.promise;
+    const { running } = this.#pool;
+    this.#toStop = running.length;
+    for (const receiver of running) this.#pool.order(receiver, { order: "stop" });
+    if (running.length > 0) await this.#stopped.promise;
     this.#pool.terminate();
     await Promise.all(this.#givingUp);
     this.#parts.state.close();
@@ -131,7 +139,7 @@ export class Supervisor {
   }
 
   #bindNewAddresses(): void {
-    for (const address of localAddresses()) {
+    for (const address of this.#parts.machine.addresses()) {
       if (this.#sockets.has(address)) continue;
       try {
         void this.#listen(address, this.#bind(address));
@@ -397,6 +405,10 @@ export class Supervisor {
 
   /** A receiver that crashed takes down its own sessions only, and they go on in another. */
   #onCrash(receiver: number, reason: string): void {
+    if (this.#stopping) {
+      if (--this.#toStop === 0) this.#stopped.resolve();
+      return;
+    }
     this.#parts.log({
       level: "error",
       event: "receiver-crashed",

@@ -166,6 +166,7 @@ Deno.test("serve puts a dump below the path of its HERALD, or below --path if th
       await client.connect(path);
       await client.dump(core, header);
       assertOneCompleteDump(server, client.address, core, { directory });
+      if (reason !== undefined) await server.event("path-refused", (line) => line.client === client.address);
       const lines = server.log("path-refused").filter((line) => line.client === client.address);
       assertEquals(lines.map((line) => line.level), reason === undefined ? [] : ["warning"], path);
       if (reason !== undefined) assertStringIncludes(lines[0]!.message, reason);
