@@ -4,12 +4,13 @@
  * @module
  */
 import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
-import { decodeMessage, MessageType } from "../protocol/message.ts";
+import type { Message } from "../protocol/message.ts";
 import type { Network } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
+import { describeError } from "../text/system_error.ts";
 import { Admission, type AdmittedSession } from "./admission.ts";
 import { realFileSystem } from "./file_system.ts";
-import { describeError } from "../text/system_error.ts";
+import { HeraldSockets, type HeraldSocketSettings, type LocalMachine } from "./herald_sockets.ts";
 import { type Hook } from "./hook.ts";
 import type { HostNames } from "./hostname.ts";
 import type { SessionIdentity } from "./journal.ts";
@@ -24,10 +25,7 @@ import type { StateDirectory } from "./state_directory.ts";
 const HOOK_PATIENCE_MS = 5000;
 
 /** What a server needs. */
-export interface ServerSettings extends ReceiverSettings {
-  readonly heraldPort: number;
-  /** Addresses to listen on; empty for every local one. */
-  readonly bind: readonly string[];
+export interface ServerSettings extends ReceiverSettings, HeraldSocketSettings {
   readonly allow: readonly Network[];
   readonly mostSessions: number;
   readonly mostSessionsPerClient: number;
@@ -45,13 +43,6 @@ export interface ServerParts {
   readonly machine: LocalMachine;
 }
 
-/** What the machine has for addresses. */
-export interface LocalMachine {
-  readonly addresses: () => string[];
-  /** New ones are looked for this often. */
-  readonly rescanMs: number;
-}
-
 interface Entry extends AdmittedSession {
   identity: SessionIdentity;
   receiver: number;
@@ -66,7 +57,7 @@ export class Supervisor {
   readonly #parts: ServerParts;
   readonly #admission: Admission;
   readonly #sessions = new Map<string, Entry>();
-  readonly #sockets = new Map<string, Deno.DatagramConn>();
+  readonly #sockets: HeraldSockets;
   readonly #pool: ReceiverPool;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
@@ -74,7 +65,6 @@ export class Supervisor {
   readonly #givingUp = new Set<Promise<void>>();
   /** Sessions in the list of HERALDs on disk. */
   #heraldsOnDisk = new Set<string>();
-  #rescan: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
   #toStop = 0;
 
@@ -87,8 +77,8 @@ export class Supervisor {
     this.#settings = settings;
     this.#parts = parts;
     this.#admission = new Admission(settings);
-    const addresses = settings.bind.length > 0 ? settings.bind : parts.machine.addresses();
-    for (const address of addresses) this.#bind(address);
+    this.#sockets = new HeraldSockets(settings, parts.machine, parts.log);
+    const { addresses } = this.#sockets;
     const { root, ackPort, allow } = settings;
     const clients = allow.length > 0 ? allow.map(({ text }) => text) : ["0.0.0.0/0"];
     this.#pool = new ReceiverPool(settings.workers, settings, { root, addresses, clients, ackPort }, {
@@ -97,14 +87,12 @@ export class Supervisor {
       failed: (reason) => this.#failed.resolve(reason),
     }, parts.startWorker);
     this.#takeUp();
-    for (const [address, socket] of this.#sockets) void this.#listen(address, socket);
-    if (settings.bind.length > 0) return;
-    this.#rescan = setInterval(() => this.#bindNewAddresses(), parts.machine.rescanMs);
+    this.#sockets.listen((local, herald, client) => this.#onHerald(local, herald, client));
   }
 
   /** Addresses it listens on. */
   get addresses(): string[] {
-    return [...this.#sockets.keys()];
+    return this.#sockets.addresses;
   }
 
   /** Resolves with the reason if the server cannot go on. */
@@ -115,8 +103,7 @@ export class Supervisor {
   /** Stops: no more HERALDs, open sessions are flushed and labelled, hooks get a moment to end. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#rescan);
-    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.close();
     const { running } = this.#pool;
     this.#toStop = running.length;
     for (const receiver of running) this.#pool.order(receiver, { order: "stop" });
@@ -131,56 +118,7 @@ export class Supervisor {
     this.#parts.log({ level: "warning", event: "hooks-left", text, fields: left });
   }
 
-  #bind(address: string): Deno.DatagramConn {
-    const { heraldPort } = this.#settings;
-    const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: heraldPort });
-    this.#sockets.set(address, socket);
-    return socket;
-  }
-
-  #bindNewAddresses(): void {
-    for (const address of this.#parts.machine.addresses()) {
-      if (this.#sockets.has(address)) continue;
-      try {
-        void this.#listen(address, this.#bind(address));
-        this.#parts.log({
-          level: "info",
-          event: "listening",
-          text: `Listening on ${address} too`,
-          fields: { address },
-        });
-      } catch {
-        // An address that comes and goes: the next scan tries again.
-      }
-    }
-  }
-
-  async #listen(local: string, socket: Deno.DatagramConn): Promise<void> {
-    const buffer = new Uint8Array(65536);
-    while (!this.#stopping) {
-      try {
-        const [datagram, from] = await socket.receive(buffer);
-        this.#onHerald(local, datagram, (from as Deno.NetAddr).hostname);
-      } catch (error) {
-        if (this.#stopping) return;
-        this.#provoked("debug", "receive-failed", `Receiving on ${local} failed: ${describeError(error)}`, {
-          local,
-        });
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
-  }
-
-  #onHerald(local: string, datagram: Uint8Array, client: string): void {
-    const message = decodeMessage(datagram);
-    if (typeof message === "string" || message.type !== MessageType.HERALD) {
-      const what = typeof message === "string" ? message : `message type ${message.type}`;
-      this.#provoked("debug", "ignored", `Ignored a datagram from ${client} on ${local}: ${what}`, {
-        client,
-        local,
-      });
-      return;
-    }
+  #onHerald(local: string, message: Message, client: string): void {
     const asked = decodeHeraldPath(message.payload);
     const path = asked.kind === "path" ? asked.text : null;
     const herald = { client, local, path, heraldSeqno: message.seqno };
