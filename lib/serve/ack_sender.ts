@@ -23,11 +23,9 @@ export class AckSender {
   readonly #socket: Deno.DatagramConn;
   readonly #to: Deno.NetAddr;
   readonly #onError: (error: unknown) => void;
-  readonly #memory = new DataView(new ArrayBuffer(SLOTS * ACK_SIZE));
-  readonly #slots = Array.from(
-    { length: SLOTS },
-    (_, i) => new Uint8Array(this.#memory.buffer, i * ACK_SIZE, ACK_SIZE),
-  );
+  readonly #memory = new DataView<ArrayBuffer>(new ArrayBuffer(SLOTS * ACK_SIZE));
+  /** Made as they are needed: a kernel's client takes 46 of them, or 92. */
+  readonly #slots: Uint8Array<ArrayBuffer>[] = [];
   /** Acks in the slots, each once. */
   #count = 0;
   #underWay = 0;
@@ -49,6 +47,9 @@ export class AckSender {
     if (this.#underWay > 0) {
       this.#again = true;
       return;
+    }
+    for (let i = this.#slots.length; i < count; i++) {
+      this.#slots.push(new Uint8Array(this.#memory.buffer, i * ACK_SIZE, ACK_SIZE));
     }
     for (let i = 0; i < count; i++) this.#memory.setUint32(i * ACK_SIZE, this.queue[i]!);
     this.#count = count;

@@ -4,6 +4,7 @@
  * @module
  */
 import { relative } from "@std/path";
+import { Bursts } from "./bursts.ts";
 import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
 import { DumpFiles, type LinkRequest } from "./dump_files.ts";
 import { type FileSystem } from "./file_system.ts";
@@ -45,17 +46,12 @@ export class Receiver implements TransferHost {
   readonly #naming = new Map<string, Naming>();
   readonly #links = new Map<number, (error: string | null) => void>();
   #nextLink = 0;
-  /** Transfers with something to write or to ack. */
-  readonly #dirty = new Set<Transfer>();
-  readonly #burst = new MessageChannel();
-  readonly #turns: (() => void)[] = [];
-  #burstPosted = false;
+  readonly bursts = new Bursts();
   readonly #progress: ReturnType<typeof setInterval>;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
-    this.#burst.port1.onmessage = () => this.#onTurn();
     this.#progress = setInterval(() => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
     }, PROGRESS_MS);
@@ -75,22 +71,6 @@ export class Receiver implements TransferHost {
 
   report(report: Report): void {
     this.#world.report(report);
-  }
-
-  /**
-   * A receive resolves in a microtask while datagrams are queued, so a macrotask runs just when the burst is over.
-   * A message port's is the quickest on every Deno; timers cost a millisecond.
-   */
-  scheduleFlush(transfer: Transfer): void {
-    this.#dirty.add(transfer);
-    this.#post();
-  }
-
-  turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#turns.push(resolve);
-      this.#post();
-    });
   }
 
   link(request: LinkRequest): Promise<void> {
@@ -140,7 +120,7 @@ export class Receiver implements TransferHost {
     const { id } = transfer.identity;
     this.#transfers.delete(id);
     this.#naming.delete(id);
-    this.#dirty.delete(transfer);
+    this.bursts.forget(transfer);
     this.report({ report: "closed", id });
   }
 
@@ -164,8 +144,7 @@ export class Receiver implements TransferHost {
       case "stop":
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
         clearInterval(this.#progress);
-        this.#burst.port1.close();
-        this.#burst.port2.close();
+        this.bursts.close();
         this.report({ report: "stopped" });
         return;
       case "start":
@@ -262,19 +241,5 @@ export class Receiver implements TransferHost {
       }
     }
     return resolvePlace(this.#fs, root, defaultPath);
-  }
-
-  #post(): void {
-    if (this.#burstPosted) return;
-    this.#burstPosted = true;
-    this.#burst.port2.postMessage(0);
-  }
-
-  #onTurn(): void {
-    this.#burstPosted = false;
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
-    for (const transfer of dirty) transfer.endOfBurst();
-    for (const resolve of this.#turns.splice(0)) resolve();
   }
 }

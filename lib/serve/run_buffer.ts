@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HEADER_SIZE, MAX_DATAGRAM_SIZE } from "../protocol/message.ts";
+import { HEADER_SIZE, MAX_BATCH_SIZE, MAX_DATAGRAM_SIZE } from "../protocol/message.ts";
 
 /** The datagram comes to the front of the memory; the run begins here. */
 const RUN_AT = 65536;
@@ -38,6 +38,14 @@ export class RunBuffer {
       (offset === this.offset + this.length && seqno === this.seqno + this.count &&
         this.#last === this.full &&
         length <= this.full && this.length + length <= RUN_SIZE);
+  }
+
+  /**
+   * Whether nothing can follow: as far as a kernel's batch is concerned, which ends with a shorter message or with
+   * its most bytes, all is there.
+   */
+  get ended(): boolean {
+    return this.#last < this.full || this.length >= MAX_BATCH_SIZE;
   }
 
   /** Adds the payload of the datagram just received, which {@linkcode fits}. */

@@ -12,6 +12,7 @@ import {
   readOffset,
 } from "../protocol/message.ts";
 import { AckSender } from "./ack_sender.ts";
+import type { Bursting, Bursts } from "./bursts.ts";
 import type { Verdict } from "./completeness.ts";
 import type { DumpFiles } from "./dump_files.ts";
 import { describeError } from "../text/system_error.ts";
@@ -30,10 +31,7 @@ export interface TransferHost extends DumpSurroundings {
   /** Monotonic time in ms. */
   now(): number;
   report(report: Report): void;
-  /** Calls {@linkcode Transfer.endOfBurst} once the datagrams at hand are received. */
-  scheduleFlush(transfer: Transfer): void;
-  /** Resolves after the event loop has gone round. */
-  turn(): Promise<void>;
+  readonly bursts: Bursts;
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
   /** A dump is final. */
@@ -48,7 +46,7 @@ export type Resumed =
   | { readonly journal: JournalFile };
 
 /** A session with its socket and its files. */
-export class Transfer {
+export class Transfer implements Bursting {
   readonly identity: SessionIdentity;
   readonly session: Session;
   readonly #host: TransferHost;
@@ -60,6 +58,8 @@ export class Transfer {
   #dump: ReceivedDump | undefined;
   #onDisk: DumpFiles | JournalFile | undefined;
   #progressBytes = 0;
+  /** When the run at hand began. */
+  #heardMs = 0;
   #foreign = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
@@ -91,6 +91,10 @@ export class Transfer {
     });
   }
 
+  get gathered(): number {
+    return this.#buffer.count;
+  }
+
   /** Acks the HERALD, or a repeated one. */
   ackHerald(): void {
     this.#acks.queue.push(this.identity.heraldSeqno);
@@ -114,7 +118,7 @@ export class Transfer {
       }
       const opening = this.#take(received[0].byteLength, received[1] as Deno.NetAddr);
       if (opening !== undefined) await opening;
-      if (count % DATAGRAMS_PER_TURN === 0) await this.#host.turn();
+      if (count % DATAGRAMS_PER_TURN === 0) await this.#host.bursts.turn();
     }
   }
 
@@ -239,15 +243,18 @@ export class Transfer {
   }
 
   #data(seqno: number, offset: number, length: number): void {
-    switch (this.session.data(offset, length, this.#host.now())) {
+    // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
+    if (this.#buffer.count === 0) this.#heardMs = this.#host.now();
+    switch (this.session.data(offset, length, this.#heardMs)) {
       case DataVerdict.STORE:
         if (!this.#buffer.fits(seqno, offset, length)) this.endOfBurst();
         this.#buffer.add(seqno, offset, length);
-        this.#host.scheduleFlush(this);
+        if (this.#buffer.ended) this.endOfBurst();
+        else this.#host.bursts.watch(this);
         return;
       case DataVerdict.ACK:
         this.#acks.queue.push(seqno);
-        this.#host.scheduleFlush(this);
+        this.#flushAcks();
         return;
       case DataVerdict.TOO_LARGE:
         this.#writeRun();
@@ -410,8 +417,8 @@ export class Transfer {
 
   readonly #onTimer = async (): Promise<void> => {
     // What has arrived by now counts, also what still waits in the socket.
-    await this.#host.turn();
-    await this.#host.turn();
+    await this.#host.bursts.turn();
+    await this.#host.bursts.turn();
     if (this.#closed || this.#stopping) return;
     this.endOfBurst();
     if (this.session.phase === "ended") return;
