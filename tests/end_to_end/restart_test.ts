@@ -19,6 +19,8 @@ const PAGE = 4096;
 class CrashingServer {
   current: ServerProcess;
   kills = 0;
+  /** What the servers before this one said. */
+  readonly #past: string[] = [];
   readonly #options: ServerOptions;
 
   private constructor(current: ServerProcess, options: ServerOptions) {
@@ -34,8 +36,14 @@ class CrashingServer {
   /** SIGKILL, then a new server. */
   async crash(): Promise<void> {
     await this.current.stop("SIGKILL");
+    this.#past.push(...this.current.lines, `${new Date().toISOString()} killed`);
     this.kills++;
     this.current = await ServerProcess.start(this.#options);
+  }
+
+  /** Everything that all of them said. */
+  get history(): string {
+    return [...this.#past, ...this.current.lines].join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -66,7 +74,7 @@ const jumboKernel: LoopClient = async (server, address, seed) => {
     mtu: 9000,
     pauseMs: 40,
   });
-  assert(ok, "the kernel gave up");
+  assert(ok, `the kernel at ${address} gave up`);
   return () => assertOneCompleteDump(server, address, core);
 };
 
@@ -102,10 +110,14 @@ async function crashRound(seed: number): Promise<number> {
     const all = Promise.all(sends);
     all.catch(() => {});
     for (let crashes = 0; sending > 0 && crashes < 6; crashes++) {
-      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 900));
+      // At any moment; but every other server lives long enough for each client to send something again, for a
+      // client that resends only while there is none gives up, whatever the server does.
+      await new Promise((resolve) => setTimeout(resolve, (crashes % 2 === 0 ? 20 : 1200) + random() * 800));
       await server.crash();
     }
-    const checks = await all;
+    const checks = await all.catch((error) => {
+      throw new Error(`${(error as Error).message}\n${server.history}`);
+    });
     // A kill after the last FINISHED: the sessions linger, and nothing they have is touched.
     await server.crash();
     assertEquals(await server.current.stop("SIGTERM"), 0);
