@@ -7,7 +7,7 @@ import { join, relative, SEPARATOR } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
 import { type FileSystem } from "./file_system.ts";
 import { describeError, errorCode } from "../text/system_error.ts";
-import { boundsName, dumpNames, parseDumpName } from "./names.ts";
+import { boundsName, dumpNames, parseDumpName, STATE_DIRECTORY } from "./names.ts";
 
 /** Most indexes that are tried when others take them at the same time. */
 const MOST_TRIES = 64;
@@ -43,6 +43,7 @@ export function resolvePlace(fs: FileSystem, root: string, path: string): string
   ) {
     throw new PlaceError("leads outside the dump directory");
   }
+  if (within.split(SEPARATOR)[0] === STATE_DIRECTORY) throw new PlaceError("belongs to the server");
   if (fs.entry(real)?.kind !== "directory") throw new PlaceError("not a directory");
   return real;
 }

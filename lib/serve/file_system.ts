@@ -34,6 +34,8 @@ export interface FileSystem {
   /** Renames a file over whatever has the new name. */
   replace(from: string, to: string): void;
   remove(path: string): void;
+  /** Removes a file that may be large, which takes its time, beside this thread's work. */
+  removeLarge(path: string): Promise<void>;
   makeDirectory(path: string): void;
   /** The path without links; fails with `ENOENT` if there is none. */
   realPath(path: string): string;
@@ -102,6 +104,7 @@ export const realFileSystem: FileSystem = {
   },
   replace: (from, to) => fs.renameSync(from, to),
   remove: (path) => fs.unlinkSync(path),
+  removeLarge: (path) => Deno.remove(path),
   makeDirectory: (path) => fs.mkdirSync(path, { mode: 0o700 }),
   realPath: (path) => Deno.realPathSync(path),
   entry(path) {

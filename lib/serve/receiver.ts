@@ -87,7 +87,8 @@ export class Receiver implements TransferHost {
     const client = { address: identity.client, hostName: name.hostName };
     const host = seriesName(this.#fs, directory, name.label, client);
     if (host !== name.label) {
-      const text = `another host's dumps are called ${name.label}; this one's are called ${host}`;
+      const text = `Client ${identity.client}: another host's dumps are called ${name.label}, ` +
+        `this one's are called ${host}`;
       this.report({ report: "notice", level: "warning", id: identity.id, text });
     }
     const place = { directory: relative(root, directory) || ".", host };
@@ -109,10 +110,10 @@ export class Receiver implements TransferHost {
     }
   }
 
-  completed(files: DumpFiles): void {
+  async completed(files: DumpFiles): Promise<void> {
     const { keep } = this.#settings;
     if (keep === null) return;
-    const removed = removeOldDumps(this.#fs, files.directory, files.place.host, keep);
+    const removed = await removeOldDumps(this.#fs, files.directory, files.place.host, keep);
     if (removed.length > 0) this.report({ report: "removed", files: removed });
   }
 

@@ -5,7 +5,9 @@
  */
 import { join } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
+import { checkPlace } from "./dump_directory.ts";
 import type { FileSystem } from "./file_system.ts";
+import { errorCode } from "../text/system_error.ts";
 import { dumpNames, INCOMPLETE_SUFFIX, parseDumpName } from "./names.ts";
 
 const OWN_SUFFIXES = ["", ".gz", ".zst", INCOMPLETE_SUFFIX];
@@ -16,7 +18,12 @@ const OWN_SUFFIXES = ["", ".gz", ".zst", INCOMPLETE_SUFFIX];
  *
  * @returns the names of the removed files
  */
-export function removeOldDumps(fs: FileSystem, directory: string, host: string, keep: number): string[] {
+export async function removeOldDumps(
+  fs: FileSystem,
+  directory: string,
+  host: string,
+  keep: number,
+): Promise<string[]> {
   const byIndex = new Map<number, string[]>();
   for (const name of fs.list(directory)) {
     const parsed = parseDumpName(name, host);
@@ -30,12 +37,25 @@ export function removeOldDumps(fs: FileSystem, directory: string, host: string, 
   );
   const old = complete.sort((a, b) => b - a).slice(keep);
   const removed: string[] = [];
-  for (const name of old.flatMap((index) => byIndex.get(index)!)) {
-    if (fs.entry(join(directory, name))?.kind !== "file") continue;
-    fs.remove(join(directory, name));
-    removed.push(name);
+  for (const name of old.flatMap((index) => infoLast(byIndex.get(index)!))) {
+    const path = join(directory, name);
+    checkPlace(fs, directory);
+    if (fs.entry(path)?.kind !== "file") continue;
+    // A core of a hundred gigabytes must not hold up the acks of other dumps (P2).
+    try {
+      await fs.removeLarge(path);
+      removed.push(name);
+    } catch (error) {
+      // Another dump of the host, finished at the same time, was quicker.
+      if (errorCode(error) !== "ENOENT") throw error;
+    }
   }
   return removed;
+}
+
+/** What is left when a server is killed in between has its info file, and goes the next time. */
+function infoLast(names: readonly string[]): string[] {
+  return names.toSorted((a, b) => Number(a.startsWith("info.")) - Number(b.startsWith("info.")));
 }
 
 function isComplete(

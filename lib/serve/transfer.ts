@@ -18,6 +18,7 @@ import type { DumpFiles } from "./dump_files.ts";
 import { describeError } from "../text/system_error.ts";
 import type { SessionIdentity } from "./journal.ts";
 import type { JournalFile } from "./journal_file.ts";
+import { Notices } from "./notices.ts";
 import type { ClientName, Outcome, Report } from "./orders.ts";
 import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
@@ -25,6 +26,12 @@ import { DataVerdict, type Effect, type Session } from "./session.ts";
 
 /** Datagrams taken from one socket before timers, orders and other sockets get their turn. */
 const DATAGRAMS_PER_TURN = 512;
+
+/** Kinds of what others provoke, as they are summed up. */
+const FOREIGN = "datagrams of others were ignored";
+const MALFORMED = "datagrams that are no messages were ignored";
+const ACKS_FAILED = "acks could not be sent";
+const RECEIVES_FAILED = "receives failed";
 
 /** What a transfer needs of the receiver it lives in. */
 export interface TransferHost extends DumpSurroundings {
@@ -35,7 +42,7 @@ export interface TransferHost extends DumpSurroundings {
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
   /** A dump is final. */
-  completed(files: DumpFiles): void;
+  completed(files: DumpFiles): Promise<void>;
   /** The transfer's socket is closed and its place free. */
   closed(transfer: Transfer): void;
 }
@@ -55,12 +62,12 @@ export class Transfer implements Bursting {
   readonly #acks: AckSender;
   readonly #buffer = new RunBuffer();
   readonly #name: Promise<ClientName>;
+  readonly #notices: Notices;
   #dump: ReceivedDump | undefined;
   #onDisk: DumpFiles | JournalFile | undefined;
   #progressBytes = 0;
   /** When the run at hand began. */
   #heardMs = 0;
-  #foreign = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
   #closed = false;
@@ -87,8 +94,12 @@ export class Transfer implements Bursting {
     else if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
     this.#acks = new AckSender(socket, to, (error) => {
-      if (!this.#closed) this.#notice("debug", `an ack could not be sent: ${describeError(error)}`);
+      if (this.#closed) return;
+      this.#notices.provoked("debug", ACKS_FAILED, `an ack could not be sent: ${describeError(error)}`);
     });
+    this.#notices = new Notices((level, text) =>
+      host.report({ report: "notice", level, id: identity.id, text: `Client ${identity.client}: ${text}` })
+    );
   }
 
   get gathered(): number {
@@ -112,7 +123,7 @@ export class Transfer implements Bursting {
       } catch (error) {
         if (this.#closed) return;
         // An ICMP error, on systems that report it here, is anybody's word: it ends nothing (weakness 16).
-        this.#notice("debug", `receive failed: ${describeError(error)}`);
+        this.#notices.provoked("debug", RECEIVES_FAILED, `a receive failed: ${describeError(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
         continue;
       }
@@ -176,13 +187,14 @@ export class Transfer implements Bursting {
   /** One datagram; the promise is only there while the first data waits for the client's name. */
   #take(size: number, from: Deno.NetAddr): Promise<void> | undefined {
     if (from.port !== this.#ackPort || from.hostname !== this.identity.client) {
-      this.#ignoreForeign(from);
+      const text = `a datagram from ${from.hostname}:${from.port}, who is not the client, was ignored`;
+      this.#notices.provoked("warning", FOREIGN, text);
       return undefined;
     }
     const { view } = this.#buffer;
     const error = checkHeader(view, 0, size);
     if (error !== undefined) {
-      this.#notice("debug", `ignored a datagram of ${size} bytes: ${error}`);
+      this.#notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
       return undefined;
     }
     const type = view.getUint32(HeaderField.TYPE);
@@ -335,8 +347,8 @@ export class Transfer implements Bursting {
     this.#flushAcks();
     this.#setTimer();
     this.#reportFinished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
-    this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
-    if (verdict.complete) this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
+    void this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
+    if (verdict.complete) void this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
   }
 
   #failFrom(error: unknown): void {
@@ -359,7 +371,9 @@ export class Transfer implements Bursting {
     if (dump !== undefined) {
       const verdict = this.session.verdict();
       const error = await dump.abandon(verdict, text);
-      if (error !== undefined) this.#notice("warning", `cannot label the dump: ${describeError(error)}`);
+      if (error !== undefined) {
+        this.#notices.tell("warning", `cannot label the dump: ${describeError(error)}`);
+      }
       this.#reportFinished(dump, outcome, verdict, text, resumable);
     }
     this.#close(!resumable);
@@ -393,16 +407,17 @@ export class Transfer implements Bursting {
     clearTimeout(this.#timer);
     this.#acks.close();
     this.#socket.close();
-    this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
+    void this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
+    this.#notices.sumUp();
     this.#host.closed(this);
   }
 
   /** Does what no ack depends on. */
-  #tryOnDisk(what: string, step: () => void): void {
+  async #tryOnDisk(what: string, step: () => void | Promise<void>): Promise<void> {
     try {
-      step();
+      await step();
     } catch (error) {
-      this.#notice("warning", `cannot ${what}: ${describeError(error)}`);
+      this.#notices.tell("warning", `cannot ${what}: ${describeError(error)}`);
     }
   }
 
@@ -447,16 +462,5 @@ export class Transfer implements Bursting {
     } catch (error) {
       this.#failFrom(error);
     }
-  }
-
-  #ignoreForeign(from: Deno.NetAddr): void {
-    this.#foreign++;
-    if (this.#foreign === 1) {
-      this.#notice("warning", `ignored a datagram from ${from.hostname}:${from.port}, who is not the client`);
-    }
-  }
-
-  #notice(level: "debug" | "warning", text: string): void {
-    this.#host.report({ report: "notice", level, id: this.identity.id, text });
   }
 }

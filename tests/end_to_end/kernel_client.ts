@@ -29,6 +29,8 @@ export interface KernelDump {
   readonly seed?: number;
   /** Pause after each batch, in ms: what a kernel spends on reading memory. */
   readonly pauseMs?: number;
+  /** How often a batch is sent before giving up. */
+  readonly sends?: number;
   /** Called with what is about to be sent. */
   readonly before?: (type: MessageType) => void;
 }
@@ -103,7 +105,7 @@ class Kernel {
     const wanted = new Set<number>();
     for (let i = 0; i < count; i++) for (const bit of maskBits(i)) wanted.add(bit);
     this.#got = new Set();
-    for (let send = 0; send < SENDS; send++) {
+    for (let send = 0; send < (this.#dump.sends ?? SENDS); send++) {
       for (let i = 0; i < count; i++) {
         if (maskBits(i).every((bit) => this.#got.has(bit))) continue;
         if (send > 0) this.resends++;

@@ -85,7 +85,7 @@ Deno.test({
     assertStringIncludes(server.text("info.w1.1"), "\n  Host Name: w1.alpha.example\n");
     assertStringIncludes(server.text("info.abreboot.0"), "\n  Host Name: a/b;$(reboot).example\n");
     const other = `w1-${beta.replaceAll(".", "-")}`;
-    const told = `another host's dumps are called w1; this one's are called ${other}`;
+    const told = `Client ${beta}: another host's dumps are called w1, this one's are called ${other}`;
     await server.event("notice", ({ message }) => message === told);
   },
 });
