@@ -232,3 +232,13 @@ Deno.test("serve listens on every local address without --bind, on a port of its
   await using client = new RawClient({ address: "127.0.0.1", port }, freshAddress());
   await client.connect();
 });
+
+Deno.test("serve with --linger 0 acks FINISHED, then is done with the session", async () => {
+  await using server = await ServerProcess.start({ args: ["--no-dns", "--linger", "0"] });
+  for (let i = 0; i < 5; i++) {
+    await using client = new RawClient(server);
+    await client.connect();
+    await client.finished(await client.dump(core, header));
+    await client.silence(50);
+  }
+});
