@@ -3,14 +3,21 @@
  * own port 20024 of their addresses.
  */
 
-const run = crypto.getRandomValues(new Uint8Array(2));
-const network = `127.${100 + run[0]! % 128}.${run[1]!}`;
+let network = freshNetwork();
 let last = 0;
 
 /** An address of 127.0.0.0/8 that nobody else has. */
 export function freshAddress(): string {
-  if (last === 254) throw new Error("No loopback address is left");
+  if (last === 254) {
+    network = freshNetwork();
+    last = 0;
+  }
   return `${network}.${++last}`;
+}
+
+function freshNetwork(): string {
+  const [second, third] = crypto.getRandomValues(new Uint8Array(2));
+  return `127.${100 + second! % 128}.${third!}`;
 }
 
 /** A port that is free with all likelihood: nobody else has the addresses it is used with. */

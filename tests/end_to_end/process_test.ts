@@ -238,7 +238,9 @@ Deno.test("serve with --linger 0 acks FINISHED, then is done with the session", 
   for (let i = 0; i < 5; i++) {
     await using client = new RawClient(server);
     await client.connect();
-    await client.finished(await client.dump(core, header));
+    const seqno = await client.dump(core, header);
+    await client.silence(50);
+    await client.finished(seqno);
     await client.silence(50);
   }
 });
