@@ -23,31 +23,44 @@ export class AckSender {
   readonly #socket: Deno.DatagramConn;
   readonly #to: Deno.NetAddr;
   readonly #onError: (error: unknown) => void;
+  readonly #onReady: () => void;
   readonly #memory = new DataView<ArrayBuffer>(new ArrayBuffer(SLOTS * ACK_SIZE));
-  /** Made as they are needed: a kernel's client takes 46 of them, or 92. */
+  /** Made as they are needed: a kernel's client takes 46 of them. */
   readonly #slots: Uint8Array<ArrayBuffer>[] = [];
   /** Acks in the slots, each once. */
   #count = 0;
   #underWay = 0;
-  #again = false;
   #failures = 0;
   #retries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: Deno.DatagramConn, to: Deno.NetAddr, onError: (error: unknown) => void) {
+  /** @param onReady queued acks had to wait, and can be sent now; sends them unless something better is given */
+  constructor(
+    socket: Deno.DatagramConn,
+    to: Deno.NetAddr,
+    onError: (error: unknown) => void,
+    onReady: () => void = () => this.flush(1),
+  ) {
     this.#socket = socket;
     this.#to = to;
     this.#onError = onError;
+    this.#onReady = onReady;
   }
 
-  /** Sends what is queued, each `copies` times. */
-  flush(copies: 1 | 2): void {
-    const count = Math.min(this.queue.length, SLOTS / copies);
-    if (count === 0) return;
-    if (this.#underWay > 0) {
-      this.#again = true;
-      return;
-    }
+  /** Whether {@linkcode flush} can send something. */
+  get ready(): boolean {
+    return this.queue.length > 0 && this.#underWay === 0;
+  }
+
+  /**
+   * Sends what is queued, each `copies` times, if it is {@linkcode ready}.
+   *
+   * @param most datagrams at once
+   * @returns how many datagrams it sent
+   */
+  flush(copies: 1 | 2, most = Infinity): number {
+    const count = Math.min(this.queue.length, Math.floor(Math.min(most, SLOTS) / copies));
+    if (count <= 0 || this.#underWay > 0) return 0;
     for (let i = this.#slots.length; i < count; i++) {
       this.#slots.push(new Uint8Array(this.#memory.buffer, i * ACK_SIZE, ACK_SIZE));
     }
@@ -60,16 +73,15 @@ export class AckSender {
       }
     }
     if (count === this.queue.length) this.queue.length = 0;
-    else {
-      this.queue.splice(0, count);
-      this.#again = true;
-    }
+    else this.queue.splice(0, count);
+    return count * copies;
   }
 
   /** Sends nothing more. */
   close(): void {
     clearTimeout(this.#timer);
     this.#retries = MOST_RETRIES;
+    this.queue.length = 0;
   }
 
   readonly #sent = (): void => {
@@ -77,9 +89,7 @@ export class AckSender {
     if (this.#failures === 0) this.#retries = 0;
     else if (this.#retries < MOST_RETRIES) this.#retry();
     this.#failures = 0;
-    if (!this.#again) return;
-    this.#again = false;
-    this.flush(1);
+    if (this.ready) this.#onReady();
   };
 
   readonly #failed = (error: unknown): void => {
@@ -94,7 +104,7 @@ export class AckSender {
     const seqnos = Array.from({ length: this.#count }, (_, i) => this.#memory.getUint32(i * ACK_SIZE));
     this.#timer = setTimeout(() => {
       this.queue.push(...seqnos);
-      this.flush(1);
+      if (this.ready) this.#onReady();
     }, RETRY_MS);
   }
 }

@@ -7,6 +7,7 @@ import { relative } from "@std/path";
 import { Bursts } from "./bursts.ts";
 import { PlaceError, resolvePlace, seriesName } from "./dump_directory.ts";
 import { DumpFiles, type LinkRequest } from "./dump_files.ts";
+import { EventLoop } from "./event_loop.ts";
 import { type FileSystem } from "./file_system.ts";
 import { describeError } from "../text/system_error.ts";
 import { parseJournal, type SessionIdentity } from "./journal.ts";
@@ -46,7 +47,8 @@ export class Receiver implements TransferHost {
   readonly #naming = new Map<string, Naming>();
   readonly #links = new Map<number, (error: string | null) => void>();
   #nextLink = 0;
-  readonly bursts = new Bursts();
+  readonly loop = new EventLoop();
+  readonly bursts = new Bursts(this.loop);
   readonly #progress: ReturnType<typeof setInterval>;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
@@ -145,7 +147,7 @@ export class Receiver implements TransferHost {
       case "stop":
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
         clearInterval(this.#progress);
-        this.bursts.close();
+        this.loop.close();
         this.report({ report: "stopped" });
         return;
       case "start":

@@ -22,5 +22,6 @@ worker.onmessage = (event: MessageEvent<Order>) => {
       longJournalBytes: LONG_JOURNAL_BYTES,
       bind: (hostname, port) => Deno.listenDatagram({ transport: "udp", hostname, port }),
     });
+    void receiver.loop.tune();
   } else void receiver?.obey(event.data);
 };

@@ -15,6 +15,7 @@ import { AckSender } from "./ack_sender.ts";
 import type { Bursting, Bursts } from "./bursts.ts";
 import type { Verdict } from "./completeness.ts";
 import type { DumpFiles } from "./dump_files.ts";
+import type { EventLoop } from "./event_loop.ts";
 import { describeError } from "../text/system_error.ts";
 import type { SessionIdentity } from "./journal.ts";
 import type { JournalFile } from "./journal_file.ts";
@@ -23,9 +24,6 @@ import type { ClientName, Outcome, Report } from "./orders.ts";
 import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "./session.ts";
-
-/** Datagrams taken from one socket before timers, orders and other sockets get their turn. */
-const DATAGRAMS_PER_TURN = 512;
 
 /** Kinds of what others provoke, as they are summed up. */
 const FOREIGN = "datagrams of others were ignored";
@@ -38,6 +36,7 @@ export interface TransferHost extends DumpSurroundings {
   /** Monotonic time in ms. */
   now(): number;
   report(report: Report): void;
+  readonly loop: EventLoop;
   readonly bursts: Bursts;
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
@@ -93,10 +92,11 @@ export class Transfer implements Bursting {
     if (resumed !== undefined && "journal" in resumed) this.#onDisk = resumed.journal;
     else if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
-    this.#acks = new AckSender(socket, to, (error) => {
+    const onError = (error: unknown) => {
       if (this.#closed) return;
       this.#notices.provoked("debug", ACKS_FAILED, `an ack could not be sent: ${describeError(error)}`);
-    });
+    };
+    this.#acks = new AckSender(socket, to, onError, () => host.bursts.watch(this));
     this.#notices = new Notices((level, text) =>
       host.report({ report: "notice", level, id: identity.id, text: `Client ${identity.client}: ${text}` })
     );
@@ -109,14 +109,15 @@ export class Transfer implements Bursting {
   /** Acks the HERALD, or a repeated one. */
   ackHerald(): void {
     this.#acks.queue.push(this.identity.heraldSeqno);
-    this.#acks.flush(1);
+    this.#flushAcks();
   }
 
   /** Receives until the socket is closed. */
   async run(): Promise<void> {
     this.#setTimer();
     const { datagram } = this.#buffer;
-    for (let count = 1; !this.#closed; count++) {
+    const { loop } = this.#host;
+    while (!this.#closed) {
       let received: [Uint8Array, Deno.Addr];
       try {
         received = await this.#socket.receive(datagram);
@@ -129,7 +130,8 @@ export class Transfer implements Bursting {
       }
       const opening = this.#take(received[0].byteLength, received[1] as Deno.NetAddr);
       if (opening !== undefined) await opening;
-      if (count % DATAGRAMS_PER_TURN === 0) await this.#host.bursts.turn();
+      loop.spend(1);
+      if (loop.spent) await loop.turn();
     }
   }
 
@@ -398,7 +400,10 @@ export class Transfer implements Bursting {
   }
 
   #flushAcks(): void {
-    this.#acks.flush(this.session.acksTwice ? 2 : 1);
+    const { loop, bursts } = this.#host;
+    loop.spend(this.#acks.flush(this.session.acksTwice ? 2 : 1, loop.room));
+    // The rest goes in the next turn.
+    if (this.#acks.ready) bursts.watch(this);
   }
 
   #close(forget: boolean): void {
@@ -432,8 +437,8 @@ export class Transfer implements Bursting {
 
   readonly #onTimer = async (): Promise<void> => {
     // What has arrived by now counts, also what still waits in the socket.
-    await this.#host.bursts.turn();
-    await this.#host.bursts.turn();
+    await this.#host.loop.turn();
+    await this.#host.loop.turn();
     if (this.#closed || this.#stopping) return;
     this.endOfBurst();
     if (this.session.phase === "ended") return;
