@@ -7,7 +7,14 @@
 import type { Bench } from "./bench.ts";
 import { type Load, runClients } from "./kernel_clients.ts";
 import { cpuSeconds } from "./machine.ts";
-import { netdumpServer, referenceServer, REFSERVER, removeDumps, type ServerKind } from "./servers.ts";
+import {
+  leastServer,
+  netdumpServer,
+  referenceServer,
+  REFSERVER,
+  removeDumps,
+  type ServerKind,
+} from "./servers.ts";
 import { digits, medians, table } from "./statistics.ts";
 
 /** A client that warms a server up before it is measured: a program that was never run is not yet compiled. */
@@ -24,6 +31,7 @@ export async function benchReceive(bench: Bench): Promise<void> {
   if (instruments === undefined) return;
   const reference = referenceServer(bench);
   const own = extent.workers.map((workers) => netdumpServer(bench, workers));
+  const kinds = [...(reference === undefined ? [] : [reference]), leastServer(bench), ...own];
   const rows = [[
     ..."clients|pace|MTU|server|MB/s|of refserver|burst p50 ms|p99 ms|max ms".split("|"),
     ..."CPU s/GB|times refserver|resends".split("|"),
@@ -33,7 +41,6 @@ export async function benchReceive(bench: Bench): Promise<void> {
       for (const mtu of extent.mtus) {
         const load = { clients, pace, mtu, bytes: extent.bytes };
         bench.doing(`${clients} clients, ${pace}, MTU ${mtu}`);
-        const kinds = [...(reference === undefined ? [] : [reference]), ...own];
         rows.push(...await compare(bench, instruments.kclient, kinds, load));
       }
     }

@@ -24,6 +24,8 @@ type Figures = Readonly<Record<"megabytesPerSecond" | "resends" | "serverCpuSeco
 /** One that sends. */
 interface Sender {
   readonly name: string;
+  /** `undefined`: what netdump takes by itself, on the way to this machine. */
+  readonly mtu?: string;
   send(): Promise<{ megabytesPerSecond: number; resends: number; bytes: number }>;
 }
 
@@ -33,7 +35,7 @@ export async function benchSend(bench: Bench): Promise<void> {
   writeRandom(path, bench.extent.bytes);
   const reference = referenceServer(bench);
   const kinds = [...(reference === undefined ? [] : [reference]), netdumpServer(bench)];
-  const rows = [["sender", "server", "loss", "MB/s", "resends", "server's CPU s/GB"]];
+  const rows = [["sender", "MTU", "server", "loss", "MB/s", "resends", "server's CPU s/GB"]];
   for (const loss of [0, LOSS_PERCENT]) {
     if (loss > 0 && !await loses(bench)) {
       bench.print("Skipped: sending with loss, which needs a network of its own and nft.\n");
@@ -46,7 +48,14 @@ export async function benchSend(bench: Bench): Promise<void> {
           await repeat(bench, () => measure(kind, sender)),
         );
         rows.push([
-          ...[sender.name, kind.name, `${loss} %`, digits(megabytesPerSecond), resends.toFixed(0)],
+          ...[
+            sender.name,
+            sender.mtu ?? "default",
+            kind.name,
+            `${loss} %`,
+            digits(megabytesPerSecond),
+            resends.toFixed(0),
+          ],
           digits(serverCpuSecondsPerGigabyte),
         ]);
       }
@@ -54,17 +63,25 @@ export async function benchSend(bench: Bench): Promise<void> {
     if (loss > 0) await nft("delete", "table", "inet", TABLE);
   }
   await Deno.remove(path);
-  bench.print("## Sending, MTU 1500\n");
+  bench.print("## Sending\n");
   bench.print(table(rows));
 }
 
 /** Who sends: kclient only where nothing is lost, as it waits a second for each packet that is. */
 function senders(bench: Bench, path: string, loss: number): Sender[] {
   const { instruments, extent } = bench;
-  const own = { name: "netdump send", send: () => send(bench, path) };
-  if (loss > 0 || instruments === undefined) return [own];
+  const own: Sender[] = [
+    { name: "netdump send", mtu: "1500", send: () => send(bench, path, "--mtu", "1500") },
+    { name: "netdump send", send: () => send(bench, path) },
+  ];
+  if (loss > 0 || instruments === undefined) return own;
   const load = { clients: 1, pace: "flat-out", mtu: 1500, bytes: extent.bytes } as const;
-  return [{ name: "kclient, flat out", send: () => runClients(bench, instruments.kclient, load) }, own];
+  const kclient: Sender = {
+    name: "kclient, flat out",
+    mtu: "1500",
+    send: () => runClients(bench, instruments.kclient, load),
+  };
+  return [kclient, ...own];
 }
 
 async function repeat(bench: Bench, run: () => Promise<Figures>): Promise<Figures[]> {
@@ -85,9 +102,9 @@ async function measure(kind: ServerKind, sender: Sender): Promise<Figures> {
   }
 }
 
-async function send(bench: Bench, path: string): ReturnType<Sender["send"]> {
+async function send(bench: Bench, path: string, ...options: string[]): ReturnType<Sender["send"]> {
   const command = netdumpCommand([
-    ...["send", "--server", `${SERVER}:${bench.port}`, "--client", CLIENT, "--mtu", "1500"],
+    ...["send", "--server", `${SERVER}:${bench.port}`, "--client", CLIENT, ...options],
     ...["--hostname", "bench", "--panic", "bench", "--arch", "amd64", "--json", "--quiet", path],
   ]);
   const [program, ...args] = bench.program === undefined ? command : compiled(bench.program, command);

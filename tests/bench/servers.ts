@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { netdumpCommand, ServerProcess } from "../end_to_end/server_process.ts";
 import { HERALD_PORT } from "../../lib/protocol/message.ts";
 import type { Bench } from "./bench.ts";
-import { makeDirectory } from "./isolation.ts";
+import { makeDirectory, type Place } from "./isolation.ts";
 import { untilBound } from "./machine.ts";
 
 /** The server's address: one, as more would only be more sockets. */
@@ -15,6 +15,7 @@ export const SERVER = "127.0.0.1";
 /** Name of the server in C. */
 export const REFSERVER = "refserver";
 const START_PATIENCE_MS = 20_000;
+const LEAST = ["run", "--quiet", "--no-prompt", "--allow-net", "--unstable-net"];
 
 /** A server to measure. */
 export interface ServerKind {
@@ -67,25 +68,42 @@ export function compiled(program: string, command: readonly string[]): string[] 
   return [program, ...command.slice(netdumpCommand([]).length)];
 }
 
+/** The least that any server on Deno can do. */
+export function leastServer({ place, port }: Bench): ServerKind {
+  const source = fromFileUrl(new URL("least_server.ts", import.meta.url));
+  return {
+    name: "least on Deno",
+    start: () => startPlain(place, port, () => [Deno.execPath(), ...LEAST, source, SERVER, `${port}`]),
+  };
+}
+
 /** The server in C, which knows one port only; `undefined` where that is not the bench's, or it is not there. */
 export function referenceServer(bench: Bench): ServerKind | undefined {
   const { instruments, place, port } = bench;
   if (instruments === undefined || port !== HERALD_PORT) return undefined;
   return {
     name: REFSERVER,
-    async start() {
-      const directory = makeDirectory(place, `dumps-${directories++}`);
-      const process = new Deno.Command(instruments.refserver, { args: [SERVER, directory] }).spawn();
-      await untilBound(HERALD_PORT, START_PATIENCE_MS);
-      return {
-        pid: process.pid,
-        directory,
-        async stop() {
-          process.kill("SIGTERM");
-          await process.status;
-          await Deno.remove(directory, { recursive: true });
-        },
-      };
+    start: () => startPlain(place, HERALD_PORT, (directory) => [instruments.refserver, SERVER, directory]),
+  };
+}
+
+/** Starts a server that says nothing when it is ready. */
+async function startPlain(
+  place: Place,
+  port: number,
+  commandFor: (directory: string) => readonly string[],
+): Promise<RunningServer> {
+  const directory = makeDirectory(place, `dumps-${directories++}`);
+  const [program, ...args] = commandFor(directory);
+  const process = new Deno.Command(program!, { args }).spawn();
+  await untilBound(port, START_PATIENCE_MS);
+  return {
+    pid: process.pid,
+    directory,
+    async stop() {
+      process.kill("SIGTERM");
+      await process.status;
+      await Deno.remove(directory, { recursive: true });
     },
   };
 }
