@@ -11,7 +11,7 @@ const MOST_CRASHES_PER_MINUTE = 10;
 /** What the receivers' owner is told. */
 export interface PoolEvents {
   readonly report: (receiver: number, report: Report) => void;
-  /** A receiver crashed; another is in its place, without sessions. */
+  /** A receiver crashed; another is in its place, and does not know its sessions yet. */
   readonly crashed: (receiver: number, reason: string) => void;
   /** Receivers crash again and again. */
   readonly failed: (reason: string) => void;
@@ -132,7 +132,8 @@ export class ReceiverPool {
       this.#crash(index, event.message);
     };
     this.#workers[index] = worker;
-    this.#sessions[index] = 0;
+    // One that takes the place of another gets its sessions.
+    this.#sessions[index] ??= 0;
     this.#addresses[index] = new Set(this.#permissions.addresses);
     this.order(index, { order: "start", settings: this.#settings });
   }

@@ -8,7 +8,7 @@ import type { Message } from "../protocol/message.ts";
 import type { Network } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
 import { describeError } from "../text/system_error.ts";
-import { Admission, type AdmittedSession } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { realFileSystem } from "./file_system.ts";
 import { HeraldSockets, type HeraldSocketSettings, type LocalMachine } from "./herald_sockets.ts";
 import { type Hook } from "./hook.ts";
@@ -19,6 +19,7 @@ import { type LogSink, reportEntry } from "./log_entry.ts";
 import type { ReceiverSettings, Report } from "./orders.ts";
 import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
 import { findSessions, giveUp } from "./restart.ts";
+import { SessionTable, type TableEntry } from "./session_table.ts";
 import type { StateDirectory } from "./state_directory.ts";
 
 /** A server that stops waits this long for hooks: the next one must be there within the clients' patience (P9). */
@@ -43,28 +44,18 @@ export interface ServerParts {
   readonly machine: LocalMachine;
 }
 
-interface Entry extends AdmittedSession {
-  identity: SessionIdentity;
-  receiver: number;
-  stage: AdmittedSession["stage"];
-  /** Has a socket and is on disk. */
-  open: boolean;
-}
-
 /** A running server. */
 export class Supervisor {
   readonly #settings: ServerSettings;
   readonly #parts: ServerParts;
   readonly #admission: Admission;
-  readonly #sessions = new Map<string, Entry>();
+  readonly #sessions: SessionTable;
   readonly #sockets: HeraldSockets;
   readonly #pool: ReceiverPool;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
   /** Dumps being labelled that could not be taken up. */
   readonly #givingUp = new Set<Promise<void>>();
-  /** Sessions in the list of HERALDs on disk. */
-  #heraldsOnDisk = new Set<string>();
   #stopping = false;
   #toStop = 0;
 
@@ -77,6 +68,7 @@ export class Supervisor {
     this.#settings = settings;
     this.#parts = parts;
     this.#admission = new Admission(settings);
+    this.#sessions = new SessionTable(parts.state);
     this.#sockets = new HeraldSockets(settings, parts.machine, parts.log);
     const { addresses } = this.#sockets;
     const { root, ackPort, allow } = settings;
@@ -122,7 +114,7 @@ export class Supervisor {
     const asked = decodeHeraldPath(message.payload);
     const path = asked.kind === "path" ? asked.text : null;
     const herald = { client, local, path, heraldSeqno: message.seqno };
-    const decision = this.#admission.decide(herald, this.#sessions.values(), performance.now());
+    const decision = this.#admission.decide(herald, this.#sessions.entries(), performance.now());
     switch (decision.decision) {
       case "again":
         this.#onHeraldAgain(this.#sessions.get(decision.id)!);
@@ -140,7 +132,7 @@ export class Supervisor {
     }
   }
 
-  #onHeraldAgain({ id, open, identity: { port } }: Entry): void {
+  #onHeraldAgain({ id, open, identity: { port } }: TableEntry): void {
     if (open) this.#ackHerald(id);
     // Its state could not be written before; perhaps it can now.
     else if (port !== 0) this.#onOpened(id, port);
@@ -152,26 +144,21 @@ export class Supervisor {
         "its dump goes to the default path";
       this.#provoked("warning", "path-refused", text, { client: identity.client, path: asked.text });
     }
-    const receiver = this.#add(identity, "heralded");
-    this.#pool.order(receiver, { order: "open", session: identity });
-    void this.#tellName(receiver, identity);
+    this.#startSession(this.#add(identity, "heralded"));
   }
 
-  #add(identity: SessionIdentity, stage: Entry["stage"]): number {
-    const receiver = this.#pool.place(identity.local);
-    this.#sessions.set(identity.id, {
-      id: identity.id,
-      client: identity.client,
-      local: identity.local,
-      path: identity.path,
-      heraldSeqno: identity.heraldSeqno,
-      admittedMs: performance.now(),
-      identity,
-      receiver,
-      stage,
-      open: false,
-    });
-    return receiver;
+  #add(identity: SessionIdentity, stage: TableEntry["stage"]): TableEntry {
+    return this.#sessions.add(identity, stage, this.#pool.place(identity.local));
+  }
+
+  /** Has a receiver open a session, or take up what another one, or an earlier server, had of it. */
+  #startSession({ id, identity, stage, receiver }: TableEntry): void {
+    if (stage === "heralded") {
+      this.#pool.order(receiver, { order: "open", session: identity });
+      void this.#tellName(receiver, identity);
+    } else {
+      this.#pool.order(receiver, { order: "resume", id });
+    }
   }
 
   async #tellName(receiver: number, { id, client }: SessionIdentity): Promise<void> {
@@ -264,22 +251,19 @@ export class Supervisor {
   #forget(id: string): void {
     const entry = this.#sessions.get(id);
     if (entry === undefined) return;
-    this.#sessions.delete(id);
+    this.#sessions.remove(id);
     this.#pool.release(entry.receiver);
-    if (this.#heraldsOnDisk.has(id) && !this.#stopping) this.#writeHeralds();
+    if (this.#sessions.isListed(id) && !this.#stopping) this.#writeHeralds();
   }
 
-  #setStage(id: string, stage: Entry["stage"]): void {
+  #setStage(id: string, stage: TableEntry["stage"]): void {
     const entry = this.#sessions.get(id);
     if (entry !== undefined) entry.stage = stage;
   }
 
   #writeHeralds(): boolean {
-    const heralded = Array.from(this.#sessions.values())
-      .filter(({ stage, identity }) => stage === "heralded" && identity.port !== 0);
     try {
-      this.#parts.state.writeHeralds(heralded.map(({ identity }) => identity));
-      this.#heraldsOnDisk = new Set(heralded.map(({ id }) => id));
+      this.#sessions.writeList();
       return true;
     } catch (error) {
       const text = `Cannot write the state of a session, its HERALD stays unanswered: ${
@@ -308,20 +292,7 @@ export class Supervisor {
     const { sessions, lost, notices } = findSessions(state, this.#settings);
     for (const text of notices) log({ level: "warning", event: "not-resumed", text });
     for (const { id, reason } of lost) this.#giveUp(id, reason);
-    for (const { identity, stage } of sessions) {
-      this.#add(identity, stage);
-      this.#orderAgain(this.#sessions.get(identity.id)!);
-    }
-  }
-
-  /** Has a receiver take up a session that was in another one. */
-  #orderAgain({ id, identity, stage, receiver }: Entry): void {
-    if (stage === "heralded") {
-      this.#pool.order(receiver, { order: "open", session: identity });
-      void this.#tellName(receiver, identity);
-    } else {
-      this.#pool.order(receiver, { order: "resume", id });
-    }
+    for (const { identity, stage } of sessions) this.#startSession(this.#add(identity, stage));
   }
 
   #giveUp(id: string, reason: string): void {
@@ -353,10 +324,9 @@ export class Supervisor {
       text: `A receiver crashed, its sessions are taken up by another: ${quote(reason)}`,
       fields: { receiver, reason },
     });
-    for (const entry of this.#sessions.values()) {
-      if (entry.receiver !== receiver) continue;
+    for (const entry of this.#sessions.entries(receiver)) {
       entry.open = false;
-      this.#orderAgain(entry);
+      this.#startSession(entry);
     }
   }
 

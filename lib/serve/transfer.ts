@@ -19,11 +19,11 @@ import type { EventLoop } from "./event_loop.ts";
 import { describeError } from "../text/system_error.ts";
 import type { SessionIdentity } from "./journal.ts";
 import type { JournalFile } from "./journal_file.ts";
-import { Notices } from "./notices.ts";
 import type { ClientName, Outcome, Report } from "./orders.ts";
 import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "./session.ts";
+import { TransferReports } from "./transfer_reports.ts";
 
 /** Kinds of what others provoke, as they are summed up. */
 const FOREIGN = "datagrams of others were ignored";
@@ -61,10 +61,9 @@ export class Transfer implements Bursting {
   readonly #acks: AckSender;
   readonly #buffer = new RunBuffer();
   readonly #name: Promise<ClientName>;
-  readonly #notices: Notices;
+  readonly #reports: TransferReports;
   #dump: ReceivedDump | undefined;
   #onDisk: DumpFiles | JournalFile | undefined;
-  #progressBytes = 0;
   /** When the run at hand began. */
   #heardMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,12 +93,14 @@ export class Transfer implements Bursting {
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
     const onError = (error: unknown) => {
       if (this.#closed) return;
-      this.#notices.provoked("debug", ACKS_FAILED, `an ack could not be sent: ${describeError(error)}`);
+      this.#reports.notices.provoked(
+        "debug",
+        ACKS_FAILED,
+        `an ack could not be sent: ${describeError(error)}`,
+      );
     };
     this.#acks = new AckSender(socket, to, onError, () => host.bursts.watch(this));
-    this.#notices = new Notices((level, text) =>
-      host.report({ report: "notice", level, id: identity.id, text: `Client ${identity.client}: ${text}` })
-    );
+    this.#reports = new TransferReports(identity, (report) => host.report(report));
   }
 
   get gathered(): number {
@@ -124,7 +125,7 @@ export class Transfer implements Bursting {
       } catch (error) {
         if (this.#closed) return;
         // An ICMP error, on systems that report it here, is anybody's word: it ends nothing (weakness 16).
-        this.#notices.provoked("debug", RECEIVES_FAILED, `a receive failed: ${describeError(error)}`);
+        this.#reports.notices.provoked("debug", RECEIVES_FAILED, `a receive failed: ${describeError(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
         continue;
       }
@@ -178,25 +179,21 @@ export class Transfer implements Bursting {
 
   /** Tells how far the dump is, if it got further. */
   reportProgress(): void {
-    const { covered } = this.session.core;
-    if (this.#dump === undefined || this.session.phase !== "receiving" || covered === this.#progressBytes) {
-      return;
-    }
-    this.#progressBytes = covered;
-    this.#host.report({ report: "progress", dump: this.#dump.describe() });
+    if (this.#dump === undefined || this.session.phase !== "receiving") return;
+    this.#reports.progress(this.#dump, this.session);
   }
 
   /** One datagram; the promise is only there while the first data waits for the client's name. */
   #take(size: number, from: Deno.NetAddr): Promise<void> | undefined {
     if (from.port !== this.#ackPort || from.hostname !== this.identity.client) {
       const text = `a datagram from ${from.hostname}:${from.port}, who is not the client, was ignored`;
-      this.#notices.provoked("warning", FOREIGN, text);
+      this.#reports.notices.provoked("warning", FOREIGN, text);
       return undefined;
     }
     const { view } = this.#buffer;
     const error = checkHeader(view, 0, size);
     if (error !== undefined) {
-      this.#notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
+      this.#reports.notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
       return undefined;
     }
     const type = view.getUint32(HeaderField.TYPE);
@@ -219,13 +216,11 @@ export class Transfer implements Bursting {
       this.#dump?.files.discard();
       this.#onDisk = undefined;
       this.session.end();
-      this.#host.report({
-        report: "refused",
-        id: this.identity.id,
-        reason: error instanceof StoreError
+      this.#reports.refused(
+        error instanceof StoreError
           ? error.message
           : `cannot create the dump's files: ${describeError(error)}`,
-      });
+      );
       this.#close(true);
       return;
     }
@@ -237,7 +232,7 @@ export class Transfer implements Bursting {
   #reportStarted(resumed: boolean): void {
     const dump = this.#dump!;
     dump.writeInfo();
-    this.#host.report({ report: "started", dump: dump.describe(), resumed });
+    this.#reports.started(dump, resumed);
   }
 
   #begin(files: DumpFiles, name: ClientName): void {
@@ -300,7 +295,7 @@ export class Transfer implements Bursting {
       return;
     }
     if (message.type === MessageType.FINISHED && this.#dump === undefined && effects.length > 0) {
-      this.#host.report({ report: "empty", id: this.identity.id });
+      this.#reports.empty();
     }
     this.#flushAcks();
     this.#setTimer();
@@ -311,12 +306,12 @@ export class Transfer implements Bursting {
     switch (effect.do) {
       case "write-header":
         dump?.storeHeader(seqno, effect.offset, effect.bytes);
-        this.#reportHeader();
+        if (dump !== undefined) this.#reports.header(dump, this.session);
         return;
       case "write-key": {
         const first = this.session.key.covered === 0;
         dump?.storeKey(seqno, effect.offset, effect.bytes);
-        if (first && dump !== undefined) this.#host.report({ report: "key", dump: dump.describe() });
+        if (first && dump !== undefined) this.#reports.key(dump);
         return;
       }
       case "ack":
@@ -326,13 +321,6 @@ export class Transfer implements Bursting {
         this.#ending = this.#finalize(seqno, effect.verdict);
         return;
     }
-  }
-
-  #reportHeader(): void {
-    const { header } = this.session;
-    if (header === null || this.#dump === undefined) return;
-    const problem = typeof header === "string" ? header : header.parityOk ? null : "its parity is wrong";
-    this.#host.report({ report: "header", dump: this.#dump.describe(), problem });
   }
 
   async #finalize(seqno: number, verdict: Verdict): Promise<void> {
@@ -348,7 +336,7 @@ export class Transfer implements Bursting {
     for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
     this.#flushAcks();
     this.#setTimer();
-    this.#reportFinished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
+    this.#reports.finished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
     void this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
     if (verdict.complete) void this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
   }
@@ -374,29 +362,11 @@ export class Transfer implements Bursting {
       const verdict = this.session.verdict();
       const error = await dump.abandon(verdict, text);
       if (error !== undefined) {
-        this.#notices.tell("warning", `cannot label the dump: ${describeError(error)}`);
+        this.#reports.notices.tell("warning", `cannot label the dump: ${describeError(error)}`);
       }
-      this.#reportFinished(dump, outcome, verdict, text, resumable);
+      this.#reports.finished(dump, outcome, verdict, text, resumable);
     }
     this.#close(!resumable);
-  }
-
-  #reportFinished(
-    dump: ReceivedDump,
-    outcome: Outcome,
-    verdict: Verdict,
-    reason: string | null,
-    resumable: boolean,
-  ): void {
-    this.#host.report({
-      report: "finished",
-      dump: dump.describe(),
-      outcome,
-      complete: outcome === "success",
-      reason,
-      missing: verdict.missing,
-      resumable,
-    });
   }
 
   #flushAcks(): void {
@@ -413,7 +383,7 @@ export class Transfer implements Bursting {
     this.#acks.close();
     this.#socket.close();
     void this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
-    this.#notices.sumUp();
+    this.#reports.notices.sumUp();
     this.#host.closed(this);
   }
 
@@ -422,7 +392,7 @@ export class Transfer implements Bursting {
     try {
       await step();
     } catch (error) {
-      this.#notices.tell("warning", `cannot ${what}: ${describeError(error)}`);
+      this.#reports.notices.tell("warning", `cannot ${what}: ${describeError(error)}`);
     }
   }
 

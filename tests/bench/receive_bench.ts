@@ -87,6 +87,8 @@ async function measure(bench: Bench, kclient: string, kind: ServerKind, load: Lo
     const cpuSecondsPerGigabyte = (cpuSeconds(server.pid) - before) / (seen.bytes / 1e9);
     const { megabytesPerSecond, p50Ms, p99Ms, maxMs, resends } = seen;
     return { megabytesPerSecond, p50Ms, p99Ms, maxMs, resends, cpuSecondsPerGigabyte };
+  } catch (error) {
+    throw new Error(`${kind.name} failed its clients`, { cause: error });
   } finally {
     await server.stop();
   }

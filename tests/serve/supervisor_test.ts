@@ -200,3 +200,26 @@ Deno.test("ReceiverPool gives a session to the receiver with the fewest, among t
   assertEquals(granted.at(-1), ["192.0.2.1", "192.0.2.9", "0.0.0.0/0:20024"]);
   assertEquals(orders.map((list) => list.length), [1, 1, 1, 1]);
 });
+
+Deno.test("ReceiverPool counts the sessions of a receiver that crashed for the one in its place", () => {
+  const workers: Worker[] = [];
+  const crashed: number[] = [];
+  const events: PoolEvents = {
+    report: () => {},
+    crashed: (receiver) => crashed.push(receiver),
+    failed: () => {},
+  };
+  const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
+  const rights = { root: "/dumps", addresses: ["192.0.2.1"], clients: ["0.0.0.0/0"], ackPort: 20024 };
+  const pool = new ReceiverPool(2, settings, rights, events, () => {
+    workers.push(idleWorker([]));
+    return workers.at(-1)!;
+  });
+  for (let i = 0; i < 6; i++) pool.place("192.0.2.1");
+  workers[0]!.onerror!(
+    Object.assign(new Event("error", { cancelable: true }), { message: "boom" }) as ErrorEvent,
+  );
+  assertEquals([crashed, workers.length], [[0], 3]);
+  pool.release(1);
+  assertEquals([pool.place("192.0.2.1"), pool.place("192.0.2.1")], [1, 0]);
+});
