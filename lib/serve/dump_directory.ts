@@ -7,10 +7,12 @@ import { join, relative, SEPARATOR } from "@std/path";
 import { parseInfo } from "../kerneldump/info.ts";
 import { type FileSystem } from "./file_system.ts";
 import { describeError, errorCode } from "../text/system_error.ts";
-import { boundsName, dumpNames, parseDumpName, STATE_DIRECTORY } from "./names.ts";
+import { allDumpNames, boundsName, dumpNames, STATE_DIRECTORY } from "./names.ts";
 
 /** Most indexes that are tried when others take them at the same time. */
 const MOST_TRIES = 64;
+/** How far back the newest dump is looked for when somebody has removed the last ones. */
+const MOST_REMOVED = 64;
 const DUMP_FILE_MODE = 0o600;
 /** Label of the info line that carries a client's full host name. */
 export const HOST_NAME_LABEL = "Host Name";
@@ -66,19 +68,21 @@ export interface Reservation {
  * @throws the file system's error, or {@linkcode PlaceError} if no index is free
  */
 export function reserveIndex(fs: FileSystem, directory: string, host: string): Reservation {
-  const taken = new Set(fs.list(directory).map((name) => parseDumpName(name, host)?.index));
   let index = readBounds(fs, directory, host);
-  for (let tries = 0; tries < MOST_TRIES; index++) {
-    if (taken.has(index)) continue;
-    tries++;
-    const path = join(directory, dumpNames(host, index).info);
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    while (isTaken(fs, directory, host, index)) index++;
     try {
-      return { index, infoFd: createInPlace(fs, path) };
+      return { index, infoFd: createInPlace(fs, join(directory, dumpNames(host, index).info)) };
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
   }
   throw new PlaceError("no free index");
+}
+
+/** Asks for each name: a listing of the directory takes longer with each dump in it, and keeps acks waiting (P2). */
+function isTaken(fs: FileSystem, directory: string, host: string, index: number): boolean {
+  return allDumpNames(host, index).some((name) => fs.entry(join(directory, name)) !== undefined);
 }
 
 /** Creates a file, and makes sure that the directory was not replaced by a link while it did. */
@@ -147,18 +151,11 @@ export function seriesName(
   label: string,
   client: { readonly address: string; readonly hostName: string | null },
 ): string {
-  const newest = Math.max(
-    ...fs.list(directory).map((name) => {
-      const parsed = parseDumpName(name, label);
-      return parsed?.stem === "info" ? parsed.index : -1;
-    }),
-    -1,
-  );
-  if (newest < 0) return label;
-  const path = join(directory, dumpNames(label, newest).info);
+  const path = newestInfo(fs, directory, label);
+  if (path === undefined) return label;
   let info;
   try {
-    info = fs.entry(path)?.kind === "file" ? parseInfo(fs.readText(path)) : undefined;
+    info = parseInfo(fs.readText(path));
   } catch {
     return label;
   }
@@ -166,4 +163,16 @@ export function seriesName(
   const sameAddress = (info?.client?.address ?? client.address) === client.address;
   const sameName = owner === undefined || owner === client.hostName;
   return sameAddress || sameName ? label : `${label}-${client.address.replaceAll(".", "-")}`;
+}
+
+/** Path of a host's newest info file, found from its bounds: those of running dumps come behind them. */
+function newestInfo(fs: FileSystem, directory: string, host: string): string | undefined {
+  const pathOf = (index: number) => join(directory, dumpNames(host, index).info);
+  const bounds = readBounds(fs, directory, host);
+  let index = bounds;
+  while (fs.entry(pathOf(index)) !== undefined) index++;
+  for (const least = Math.max(0, bounds - MOST_REMOVED); --index >= least;) {
+    if (fs.entry(pathOf(index))?.kind === "file") return pathOf(index);
+  }
+  return undefined;
 }

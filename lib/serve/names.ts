@@ -11,6 +11,7 @@ export const INCOMPLETE_SUFFIX = ".incomplete";
 export const STATE_DIRECTORY = ".netdump";
 
 const COMPRESSION_SUFFIX: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz", zstd: ".zst" };
+const COMPRESSIONS = Object.keys(COMPRESSION_SUFFIX) as Compression[];
 
 /** Names of the files of dump `<host>.<index>`. */
 export interface DumpNames {
@@ -32,6 +33,15 @@ export function incompleteCoreName(host: string, index: number, encrypted: boole
 /** The core file's name once it is whole. */
 export function coreName(host: string, index: number, encrypted: boolean, compression: Compression): string {
   return `${coreStem(encrypted)}.${host}.${index}${COMPRESSION_SUFFIX[compression]}`;
+}
+
+/** All names that a file of dump `<host>.<index>` can have. */
+export function allDumpNames(host: string, index: number): string[] {
+  const cores = [false, true].flatMap((encrypted) => [
+    incompleteCoreName(host, index, encrypted),
+    ...COMPRESSIONS.map((compression) => coreName(host, index, encrypted, compression)),
+  ]);
+  return [...Object.values(dumpNames(host, index)), ...cores];
 }
 
 /** File that holds the next free index. */

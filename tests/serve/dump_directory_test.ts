@@ -70,14 +70,13 @@ Deno.test("reserveIndex() takes the index in bounds, or the next that no file of
 
 Deno.test("reserveIndex() does not share an index with others who take them at the same time", () => {
   using temp = new TempDir();
-  // Each directory listing comes just before another one takes the index that is free in it.
+  // Others take an index each time between the look at it and its use.
   let rivals = 0;
   const fs: FileSystem = {
     ...realFileSystem,
-    list: (path) => {
-      const names = realFileSystem.list(path);
-      for (let i = 0; i < 3; i++) Deno.writeTextFileSync(join(path, `info.w1.${rivals++}`), "theirs");
-      return names;
+    create: (path, mode) => {
+      if (rivals++ < 3) Deno.writeTextFileSync(path, "theirs");
+      return realFileSystem.create(path, mode);
     },
   };
   const { index, infoFd } = reserveIndex(fs, temp.path, "w1");
@@ -145,4 +144,37 @@ Deno.test("seriesName() adds the address when a short name is another host's: an
   assertEquals(name("192.0.2.8", "w1.b.example"), "w1");
   Deno.writeTextFileSync(join(temp.path, "info.w1.2"), "not an info file");
   assertEquals(name("192.0.2.8", "w1.b.example"), "w1");
+});
+
+Deno.test("seriesName() finds the newest dump behind the bounds, and before them when the last ones were removed", () => {
+  using temp = new TempDir();
+  const info = (index: number, address: string, hostName: string) =>
+    Deno.writeTextFileSync(
+      join(temp.path, `info.w1.${index}`),
+      `Dump from w1 [${address}]\n  Host Name: ${hostName}\n`,
+    );
+  const name = () =>
+    seriesName(realFileSystem, temp.path, "w1", { address: "192.0.2.7", hostName: "w1.a.example" });
+  info(40, "192.0.2.8", "w1.b.example");
+  Deno.writeTextFileSync(join(temp.path, "bounds.w1"), "50\n");
+  assertEquals(name(), "w1-192-0-2-7");
+  info(50, "192.0.2.8", "w1.b.example");
+  info(51, "192.0.2.7", "w1.a.example");
+  assertEquals(name(), "w1");
+  info(52, "192.0.2.8", "w1.b.example");
+  assertEquals(name(), "w1-192-0-2-7");
+});
+
+Deno.test("a dump's place is found without listing the dump directory, which may be very full (P2)", () => {
+  using temp = new TempDir();
+  const fs: FileSystem = {
+    ...realFileSystem,
+    list: () => {
+      throw new Error("listed");
+    },
+  };
+  assertEquals(seriesName(fs, temp.path, "w1", { address: "192.0.2.7", hostName: null }), "w1");
+  const { index, infoFd } = reserveIndex(fs, temp.path, "w1");
+  realFileSystem.close(infoFd);
+  assertEquals(index, 0);
 });
