@@ -34,12 +34,12 @@ export class AckSender {
   #retries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param onReady queued acks had to wait, and can be sent now; sends them unless something better is given */
+  /** @param onReady queued acks had to wait, and can be sent now */
   constructor(
     socket: Deno.DatagramConn,
     to: Deno.NetAddr,
     onError: (error: unknown) => void,
-    onReady: () => void = () => this.flush(1),
+    onReady: () => void,
   ) {
     this.#socket = socket;
     this.#to = to;

@@ -54,23 +54,11 @@ export function lastLinks(host: string): { readonly core: string; readonly info:
   return { core: `vmcore.${host}.last`, info: `info.${host}.last` };
 }
 
-/** A file of a dump, taken apart. */
-export interface ParsedName {
-  readonly stem: string;
-  readonly index: number;
-  readonly suffix: string;
-}
-
-/** Takes the name of a host's dump file apart; `undefined` if it is none of that host's. */
-export function parseDumpName(name: string, host: string): ParsedName | undefined {
-  for (const stem of ["vmcore", "vmcore_encrypted", "info", "kdh", "key"]) {
-    const prefix = `${stem}.${host}.`;
-    if (!name.startsWith(prefix)) continue;
-    // No digit behind the index: vmcore.10.0.0.5.3 is of the host 10.0.0.5, not dump 0 of a host called 10.
-    const [, digits, suffix] = /^(\d{1,9})((?:\.(?!\d).*)?)$/s.exec(name.slice(prefix.length)) ?? [];
-    if (digits !== undefined) return { stem, index: Number(digits), suffix: suffix ?? "" };
-  }
-  return undefined;
+/** Index of a host's dump that a file belongs to by its name; `undefined` if it is none of that host's dumps'. */
+export function dumpIndex(name: string, host: string): number | undefined {
+  const [, digits] = /\.(\d{1,9})(?:\.[a-z]+)?$/.exec(name) ?? [];
+  const index = Number(digits);
+  return digits !== undefined && allDumpNames(host, index).includes(name) ? index : undefined;
 }
 
 /**

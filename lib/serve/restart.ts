@@ -10,7 +10,7 @@ import type { Linker } from "./dump_files.ts";
 import { type FileSystem, realFileSystem } from "./file_system.ts";
 import { describeError } from "../text/system_error.ts";
 import { type DumpPlace, type JournalRecord, parseJournal, type SessionIdentity } from "./journal.ts";
-import { dumpNames, incompleteCoreName, parseDumpName } from "./names.ts";
+import { dumpIndex, dumpNames, incompleteCoreName } from "./names.ts";
 import type { FinishedReport } from "./orders.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { reopenFiles } from "./reopen.ts";
@@ -109,10 +109,11 @@ function hasBegun(
     if (info?.sizeBytes !== 0) return true;
   }
   for (const name of fs.list(directory)) {
-    const parsed = parseDumpName(name, place.host);
-    if (parsed?.stem !== "info" || fs.entry(join(directory, name))?.sizeBytes !== 0) continue;
+    const other = dumpIndex(name, place.host);
+    if (other === undefined || name !== dumpNames(place.host, other).info) continue;
+    if (fs.entry(join(directory, name))?.sizeBytes !== 0) continue;
     fs.remove(join(directory, name));
-    const core = join(directory, incompleteCoreName(place.host, parsed.index, false));
+    const core = join(directory, incompleteCoreName(place.host, other, false));
     if (fs.entry(core)?.sizeBytes === 0) fs.remove(core);
   }
   return false;

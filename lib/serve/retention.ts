@@ -8,9 +8,7 @@ import { parseInfo } from "../kerneldump/info.ts";
 import { checkPlace } from "./dump_directory.ts";
 import type { FileSystem } from "./file_system.ts";
 import { errorCode } from "../text/system_error.ts";
-import { dumpNames, INCOMPLETE_SUFFIX, parseDumpName } from "./names.ts";
-
-const OWN_SUFFIXES = ["", ".gz", ".zst", INCOMPLETE_SUFFIX];
+import { dumpIndex, dumpNames, INCOMPLETE_SUFFIX } from "./names.ts";
 
 /**
  * Removes the files of old dumps. A dump without the words `Dump complete` is never touched, whatever its age; a
@@ -26,11 +24,9 @@ export async function removeOldDumps(
 ): Promise<string[]> {
   const byIndex = new Map<number, string[]>();
   for (const name of fs.list(directory)) {
-    const parsed = parseDumpName(name, host);
     // A file that only looks like the dump's, such as an operator's note, is not ours to remove.
-    if (parsed !== undefined && OWN_SUFFIXES.includes(parsed.suffix)) {
-      byIndex.set(parsed.index, [...byIndex.get(parsed.index) ?? [], name]);
-    }
+    const index = dumpIndex(name, host);
+    if (index !== undefined) byIndex.set(index, [...byIndex.get(index) ?? [], name]);
   }
   const complete = [...byIndex.keys()].filter((index) =>
     isComplete(fs, directory, host, index, byIndex.get(index)!)

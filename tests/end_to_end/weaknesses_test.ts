@@ -429,10 +429,11 @@ Deno.test("weakness 20, failed ack sends only logged: they are sent again", asyn
     },
   } as unknown as Deno.DatagramConn;
   const errors: unknown[] = [];
-  const acks = new AckSender(
+  const acks: AckSender = new AckSender(
     socket,
     { transport: "udp", hostname: "192.0.2.7", port: 20024 },
     (error) => errors.push(error),
+    () => acks.flush(1),
   );
   acks.queue.push(5, 6, 7, 8);
   acks.flush(1);

@@ -36,7 +36,9 @@ class SlowSocket {
 function sender(): { socket: SlowSocket; acks: AckSender; errors: unknown[] } {
   const socket = new SlowSocket();
   const errors: unknown[] = [];
-  return { socket, errors, acks: new AckSender(socket.asDatagramConn, TO, (error) => errors.push(error)) };
+  const onError = (error: unknown) => errors.push(error);
+  const acks: AckSender = new AckSender(socket.asDatagramConn, TO, onError, () => acks.flush(1));
+  return { socket, errors, acks };
 }
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);

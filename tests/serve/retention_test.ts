@@ -41,6 +41,7 @@ Deno.test("removeOldDumps() leaves partial dumps, other hosts, notes, links and 
     ...dump(0, "vmcore.w1.0.incomplete"),
     ...dump(1),
     "vmcore.w1.1.notes",
+    "kdh.w1.1.gz",
     "core.txt.w1.1",
     "vmcore.w10.1",
     "info.w10.1",
@@ -57,6 +58,7 @@ Deno.test("removeOldDumps() leaves partial dumps, other hosts, notes, links and 
   const kept = ["vmcore.w1.0.incomplete", "info.w1.0", "kdh.w1.0", "info.w1.2", ...dump(3)];
   const others = [
     "vmcore.w1.1.notes",
+    "kdh.w1.1.gz",
     "core.txt.w1.1",
     "vmcore.w10.1",
     "info.w10.1",
