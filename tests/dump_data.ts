@@ -1,7 +1,11 @@
 /**
  * Contents of dumps for tests: bytes from a seed, and the kernel dump header that belongs to them.
  */
-import { encodeKernelDumpHeader, type KernelDumpHeaderFields, Magic } from "../lib/kerneldump/header.ts";
+import {
+  encodeKernelDumpHeader,
+  type KernelDumpHeaderFields,
+  Magic,
+} from "../lib/kerneldump/files/header.ts";
 
 /** Bytes from a seed: no two blocks are alike, none is zero. */
 export function dumpBytes(seed: number, size: number): Uint8Array<ArrayBuffer> {

@@ -5,10 +5,10 @@
  */
 import { escapeLine, quote } from "../text/escape.ts";
 import { VERSION } from "../version.ts";
-import { isShell, shellCompletions } from "./completions.ts";
+import { isShell, shellCompletions } from "./completions/completions.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { runInspect } from "./inspect.ts";
+import { runInspect } from "./inspect/inspect.ts";
 import {
   type Command,
   commands,

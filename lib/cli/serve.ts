@@ -4,19 +4,19 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { realFileSystem } from "../serve/file_system.ts";
-import { describeError } from "../text/system_error.ts";
-import { Hook } from "../serve/hook.ts";
+import { realFileSystem } from "../os/file_system.ts";
+import { describeError } from "../os/system_error.ts";
+import { Hook } from "../serve/observers/hook.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
-import { localAddresses } from "../serve/local_addresses.ts";
-import { LockedError } from "../serve/lock_file.ts";
+import { localAddresses } from "../os/local_addresses.ts";
+import { LockedError } from "../os/lock_file.ts";
 import type { LogSink } from "../serve/log_entry.ts";
-import { PidFile } from "../serve/pid_file.ts";
+import { PidFile } from "../os/pid_file.ts";
 import { startReceiver } from "../serve/receiver_pool.ts";
-import { StateDirectory } from "../serve/state_directory.ts";
+import { StateDirectory } from "../serve/store/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { escapeLine, quote } from "../text/escape.ts";
-import { findPortOwner } from "../text/port_owner.ts";
+import { findPortOwner } from "../os/port_owner.ts";
 import { formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { Log } from "./log.ts";

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { checkElfCore, type ElfCore, elfCoreSize, readElfCore } from "../kerneldump/elf_core.ts";
-import { elfMemory } from "../kerneldump/elf_memory.ts";
+import { checkElfCore, type ElfCore, elfCoreSize, readElfCore } from "../kerneldump/elf/elf_core.ts";
+import { elfMemory } from "../kerneldump/elf/elf_memory.ts";
 import type { DumpFile } from "../kerneldump/file_size.ts";
 import { type Memory, minidumpMemory } from "../kerneldump/memory.ts";
-import type { MessageBuffer } from "../kerneldump/message_buffer.ts";
-import { readElfMessages, readMinidumpMessages } from "../kerneldump/message_reader.ts";
-import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump.ts";
+import type { MessageBuffer } from "../kerneldump/messages/message_buffer.ts";
+import { readElfMessages, readMinidumpMessages } from "../kerneldump/messages/message_reader.ts";
+import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { checkMinidump, minidumpSize } from "../kerneldump/minidump_check.ts";
-import { PageMap } from "../kerneldump/page_map.ts";
+import { PageMap } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import type { ReadAt } from "../kerneldump/read_at.ts";
 import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";

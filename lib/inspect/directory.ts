@@ -5,14 +5,14 @@
  */
 
 import { basename, join } from "@std/path";
-import { parseInfo } from "../kerneldump/info.ts";
-import { parseDumpName } from "./companions.ts";
+import { parseInfo } from "../kerneldump/files/info.ts";
+import { parseDumpName } from "./open/companions.ts";
 import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
-import { describeError } from "../text/system_error.ts";
-import { formatIsoTime } from "./report.ts";
+import { describeError } from "../os/system_error.ts";
+import { formatIsoTime } from "./tell/report.ts";
 import { panicSignature } from "./signature.ts";
-import type { Thoroughness } from "./task.ts";
+import type { Thoroughness } from "./examination.ts";
 
 /** How a dump in a directory fares. */
 export type State =

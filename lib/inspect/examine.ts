@@ -7,8 +7,8 @@
 import { basename } from "@std/path";
 import type { Memory } from "../kerneldump/memory.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
-import { parseDumpName, readCompanions } from "./companions.ts";
-import { openContainer } from "./container.ts";
+import { parseDumpName, readCompanions } from "./open/companions.ts";
+import { openContainer } from "./open/container.ts";
 import {
   type Contents,
   type Effort,
@@ -18,12 +18,18 @@ import {
   readTextdumpContents,
 } from "./contents.ts";
 import type { Findings, HeaderFacts, Kind } from "./findings.ts";
-import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge.ts";
-import { type OpenedLayers, openLayers } from "./layers.ts";
-import { judgeStream, readAll, readStream, type StreamResult } from "./read_through.ts";
+import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge/judge.ts";
+import { type OpenedLayers, openLayers } from "./open/layers.ts";
+import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
 import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
-import { FileSource, type Source } from "./source.ts";
-import { chooseHeader, type ExamineOptions, makeFindings, type Task, type Thoroughness } from "./task.ts";
+import { FileSource, type Source } from "../bytes/source.ts";
+import {
+  chooseHeader,
+  type ExamineOptions,
+  makeFindings,
+  type Task,
+  type Thoroughness,
+} from "./examination.ts";
 
 /** A file that was examined, still open: close it. */
 export interface Examination {

@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { ElfCore } from "../kerneldump/elf_core.ts";
-import type { Compression, KernelDumpHeader } from "../kerneldump/header.ts";
-import type { InfoFile } from "../kerneldump/info.ts";
-import type { KernelDumpKey } from "../kerneldump/key.ts";
-import type { PanicExcerpt } from "../kerneldump/message_text.ts";
-import type { Minidump } from "../kerneldump/minidump.ts";
-import type { PageMap, RangeCoverage } from "../kerneldump/page_map.ts";
+import type { ElfCore } from "../kerneldump/elf/elf_core.ts";
+import type { Compression, KernelDumpHeader } from "../kerneldump/files/header.ts";
+import type { InfoFile } from "../kerneldump/files/info.ts";
+import type { KernelDumpKey } from "../kerneldump/files/key.ts";
+import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
+import type { Minidump } from "../kerneldump/minidump/minidump.ts";
+import type { PageMap, RangeCoverage } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, PROBLEMS } from "../kerneldump/problem.ts";
 import type { TextdumpMember } from "../kerneldump/textdump.ts";
-import type { Layer } from "./layers.ts";
+import type { Layer } from "./open/layers.ts";
 
 /** What a file is, below its layers. */
 export type Kind =

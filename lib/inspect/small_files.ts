@@ -4,12 +4,12 @@
  * @module
  */
 
-import { parseInfo } from "../kerneldump/info.ts";
-import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/key.ts";
+import { parseInfo } from "../kerneldump/files/info.ts";
+import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/files/key.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { factsOfInfo, type Findings, type HeaderFacts } from "./findings.ts";
-import { judgeInfo } from "./judge.ts";
-import { chooseHeader, makeFindings, type Task } from "./task.ts";
+import { judgeInfo } from "./judge/judge.ts";
+import { chooseHeader, makeFindings, type Task } from "./examination.ts";
 
 /** More than the largest key block. */
 const KEY_LIMIT = 2 ** 16;

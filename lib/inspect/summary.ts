@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { InfoFile } from "../kerneldump/info.ts";
-import type { PanicExcerpt } from "../kerneldump/message_text.ts";
+import type { InfoFile } from "../kerneldump/files/info.ts";
+import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { HeaderFacts, Summary, TextdumpFacts } from "./findings.ts";
 
 /** What the summary is drawn from. */

@@ -5,8 +5,8 @@
  */
 
 import type { HeaderFacts } from "./findings.ts";
-import { breathe, type OnProgress } from "./read_through.ts";
-import type { Source } from "./source.ts";
+import { breathe, type OnProgress } from "./judge/read_through.ts";
+import type { Source } from "../bytes/source.ts";
 
 const PIECE_BYTES = 2 ** 20;
 /** The kernel pads encrypted and compressed dumps to whole blocks; netdump's are the largest. */

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { findTrailingHeader } from "./device_image.ts";
-import { decodeElfCore, hasElfMagic, isKernelDump, isProcessCore, segmentTable } from "./elf_core.ts";
-import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./header.ts";
-import { looksLikeKey } from "./key.ts";
-import { hasMinidumpMagic } from "./minidump.ts";
+import { findTrailingHeader } from "./device/device_image.ts";
+import { decodeElfCore, hasElfMagic, isKernelDump, isProcessCore, segmentTable } from "./elf/elf_core.ts";
+import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./files/header.ts";
+import { looksLikeKey } from "./files/key.ts";
+import { hasMinidumpMagic } from "./minidump/minidump.ts";
 import { hasUstarMagic, TEXTDUMP_MEMBERS, ustarName } from "./textdump.ts";
 
 /** Bytes of a file's start that {@linkcode identify} wants: enough for the largest key file. */

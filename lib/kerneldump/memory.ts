@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type TranslatableMinidump, translate } from "./address_translation.ts";
+import { type TranslatableMinidump, translate } from "./minidump/address_translation.ts";
 import type { ReadAt } from "./read_at.ts";
 
 /** A stretch of memory inside one page: its bytes, or why there are none. */

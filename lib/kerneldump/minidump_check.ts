@@ -5,10 +5,10 @@
  * @module
  */
 
-import { MESSAGE_BUFFER_LIMIT } from "./message_buffer.ts";
-import { type Minidump, type MinidumpLayout, minidumpLayout } from "./minidump.ts";
+import { MESSAGE_BUFFER_LIMIT } from "./messages/message_buffer.ts";
+import { type Minidump, type MinidumpLayout, minidumpLayout } from "./minidump/minidump.ts";
 import { checkFileSize, type DumpFile } from "./file_size.ts";
-import type { PageMap } from "./page_map.ts";
+import type { PageMap } from "./minidump/page_map.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** Page directory entries for 2 TiB of kernel address space; no amd64 kernel has more. */

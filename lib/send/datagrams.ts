@@ -5,7 +5,7 @@
  */
 import { encodeHeader, HEADER_SIZE, MessageType } from "../protocol/message.ts";
 import { checkUnchanged, type OpenDump, type ReadAhead } from "./read_ahead.ts";
-import { offsetInBatch, payloadSizeOf, type Sender, seqnoOf } from "./sender.ts";
+import { offsetInBatch, payloadSizeOf, type Sender, seqnoOf } from "./sender/sender.ts";
 
 /** What the messages that carry no dump data carry. */
 export interface SmallPayloads {

@@ -1,6 +1,6 @@
 /**
  * The kernel dump header to send with a dump: as it was received, or built from an info file, from options and from
- * what the dump itself shows. Pure; `dump_files.ts` finds the files.
+ * what the dump itself shows. Pure; `load_dump.ts` finds the files.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import {
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
   Magic,
-} from "../kerneldump/header.ts";
-import type { InfoFile } from "../kerneldump/info.ts";
-import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump.ts";
+} from "../kerneldump/files/header.ts";
+import type { InfoFile } from "../kerneldump/files/info.ts";
+import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { roundUp } from "../kerneldump/read_at.ts";
 import { MAX_KEY_SIZE } from "../protocol/message.ts";
 import type { DumpName } from "./dump_name.ts";

@@ -7,8 +7,8 @@ import { lookup } from "node:dns";
 import { parseAddress } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
 import { SendError } from "./failure.ts";
-import { findPortOwner } from "../text/port_owner.ts";
-import { describeError } from "../text/system_error.ts";
+import { findPortOwner } from "../os/port_owner.ts";
+import { describeError } from "../os/system_error.ts";
 
 /**
  * Resolves a server's name with the system's resolver, so that `/etc/hosts` counts.

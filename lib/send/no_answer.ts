@@ -5,7 +5,7 @@
  */
 import { ACK_PORT, MessageType } from "../protocol/message.ts";
 import { formatDuration } from "../text/units.ts";
-import type { NoAnswer } from "./sender.ts";
+import type { NoAnswer } from "./sender/sender.ts";
 
 /** Between whom it happened. */
 export interface Ends {

@@ -5,7 +5,7 @@
  */
 import { quote } from "../text/escape.ts";
 import { SendError } from "./failure.ts";
-import { describeError } from "../text/system_error.ts";
+import { describeError } from "../os/system_error.ts";
 
 const CHUNK_SIZE = 1024 * 1024;
 /** Chunks read ahead: the disk works while the network does. */

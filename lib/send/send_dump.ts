@@ -10,12 +10,12 @@ import {
   MAX_BATCH_SIZE,
   MAX_PAYLOAD_SIZE,
 } from "../protocol/message.ts";
-import { type DumpChoice, loadDump, type LoadedDump } from "./dump_files.ts";
+import { type DumpChoice, loadDump, type LoadedDump } from "./load_dump.ts";
 import { openSocket, resolveServer } from "./endpoints.ts";
 import { SendError } from "./failure.ts";
-import { ETHERNET_MTU, mtuTowards } from "./interface_mtu.ts";
-import { KernelSender, POLL_INTERVAL_MS } from "./kernel_sender.ts";
-import { kernelWrites } from "./kernel_writes.ts";
+import { ETHERNET_MTU, mtuTowards } from "../os/interface_mtu.ts";
+import { KernelSender, POLL_INTERVAL_MS } from "./sender/kernel_sender.ts";
+import { kernelWrites } from "./sender/kernel_writes.ts";
 import { describeNoAnswer } from "./no_answer.ts";
 import {
   type DumpShape,
@@ -24,12 +24,12 @@ import {
   type KernelVersion,
   messageCount,
   windowPlan,
-} from "./plan.ts";
-import { RateLimit } from "./rate.ts";
-import type { Sender } from "./sender.ts";
+} from "./sender/plan.ts";
+import { RateLimit } from "./sender/rate.ts";
+import type { Sender } from "./sender/sender.ts";
 import { Transmitter } from "./transmit.ts";
-import { AdaptiveWindow, FixedWindow } from "./window.ts";
-import { WindowSender } from "./window_sender.ts";
+import { AdaptiveWindow, FixedWindow } from "./sender/window.ts";
+import { WindowSender } from "./sender/window_sender.ts";
 
 /** What is to be sent where and how. Sizes in bytes; `undefined` leaves the choice to the program. */
 export interface SendJob {

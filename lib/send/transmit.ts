@@ -6,10 +6,10 @@
 import { decodeAck } from "../protocol/message.ts";
 import { Datagrams, type SmallPayloads } from "./datagrams.ts";
 import { SendError } from "./failure.ts";
-import { describeError } from "../text/system_error.ts";
-import type { RateLimit } from "./rate.ts";
+import { describeError } from "../os/system_error.ts";
+import type { RateLimit } from "./sender/rate.ts";
 import { type OpenDump, ReadAhead } from "./read_ahead.ts";
-import { NOTHING, type Sender, seqnoOf } from "./sender.ts";
+import { NOTHING, type Sender, seqnoOf } from "./sender/sender.ts";
 
 /** Larger than any datagram: older Deno cuts at 1,024 bytes if it is not given a buffer. */
 const RECEIVE_BUFFER_SIZE = 65536;

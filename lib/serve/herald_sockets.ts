@@ -5,7 +5,7 @@
  * @module
  */
 import { decodeMessage, type Message, MessageType } from "../protocol/message.ts";
-import { describeError } from "../text/system_error.ts";
+import { describeError } from "../os/system_error.ts";
 import type { LogSink } from "./log_entry.ts";
 
 /** What the machine has for addresses. */

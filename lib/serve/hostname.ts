@@ -5,7 +5,7 @@
  */
 import dns from "node:dns";
 import { parseAddress } from "../protocol/ipv4.ts";
-import { hostLabel } from "./names.ts";
+import { hostLabel } from "../kerneldump/files/names.ts";
 import type { ClientName } from "./orders.ts";
 
 /** The first ack of data may wait this long for a name. */

@@ -5,7 +5,7 @@
  */
 import { escapeLine, quote } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
-import { formatRanges } from "./completeness.ts";
+import { formatRanges } from "./session/completeness.ts";
 import type { DumpRecord, Report } from "./orders.ts";
 
 /** Importance, least first. */

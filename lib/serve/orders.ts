@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { KernelDumpHeader } from "../kerneldump/header.ts";
-import type { LinkRequest } from "./dump_files.ts";
-import type { Range } from "./extents.ts";
-import type { SessionIdentity } from "./journal.ts";
+import type { KernelDumpHeader } from "../kerneldump/files/header.ts";
+import type { LinkRequest } from "./store/dump_files.ts";
+import type { Range } from "./session/extents.ts";
+import type { SessionIdentity } from "./session/journal.ts";
 
 /** What all sessions of a receiver share; its first message. */
 export interface ReceiverSettings {

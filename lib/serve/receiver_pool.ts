@@ -54,7 +54,7 @@ export const startReceiver: StartWorker = (name, permissions) => {
     name,
     deno: { permissions },
   };
-  return new Worker(new URL("./receiver_worker.ts", import.meta.url), options);
+  return new Worker(new URL("./receiver/receiver_worker.ts", import.meta.url), options);
 };
 
 /** A pool of receivers. */

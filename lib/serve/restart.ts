@@ -5,18 +5,18 @@
  * @module
  */
 import { join } from "@std/path";
-import { resolvePlace } from "./dump_directory.ts";
-import type { Linker } from "./dump_files.ts";
-import { type FileSystem, realFileSystem } from "./file_system.ts";
-import { describeError } from "../text/system_error.ts";
-import { type DumpPlace, type JournalRecord, parseJournal, type SessionIdentity } from "./journal.ts";
-import { dumpIndex, dumpNames, incompleteCoreName } from "./names.ts";
+import { resolvePlace } from "./store/dump_directory.ts";
+import type { Linker } from "./store/dump_files.ts";
+import { type FileSystem, realFileSystem } from "../os/file_system.ts";
+import { describeError } from "../os/system_error.ts";
+import { type DumpPlace, type JournalRecord, parseJournal, type SessionIdentity } from "./session/journal.ts";
+import { dumpIndex, dumpNames, incompleteCoreName } from "../kerneldump/files/names.ts";
 import type { FinishedReport } from "./orders.ts";
-import { ReceivedDump } from "./received_dump.ts";
-import { reopenFiles } from "./reopen.ts";
-import { replay } from "./resume.ts";
-import { HERALD_PATIENCE_MS, Session } from "./session.ts";
-import type { FoundJournal, StateDirectory } from "./state_directory.ts";
+import { ReceivedDump } from "./receiver/received_dump.ts";
+import { reopenFiles } from "./store/reopen.ts";
+import { replay } from "./session/replay.ts";
+import { HERALD_PATIENCE_MS, Session } from "./session/session.ts";
+import type { FoundJournal, StateDirectory } from "./store/state_directory.ts";
 
 /** A session that can go on. */
 export interface FoundSession {

@@ -5,8 +5,8 @@
  * @module
  */
 import type { AdmittedSession } from "./admission.ts";
-import type { SessionIdentity } from "./journal.ts";
-import type { StateDirectory } from "./state_directory.ts";
+import type { SessionIdentity } from "./session/journal.ts";
+import type { StateDirectory } from "./store/state_directory.ts";
 
 /** A session, and where it lives. */
 export interface TableEntry extends AdmittedSession {

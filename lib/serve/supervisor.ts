@@ -7,20 +7,20 @@ import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
 import type { Message } from "../protocol/message.ts";
 import type { Network } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
-import { describeError } from "../text/system_error.ts";
+import { describeError } from "../os/system_error.ts";
 import { Admission } from "./admission.ts";
-import { realFileSystem } from "./file_system.ts";
+import { realFileSystem } from "../os/file_system.ts";
 import { HeraldSockets, type HeraldSocketSettings, type LocalMachine } from "./herald_sockets.ts";
-import { type Hook } from "./hook.ts";
+import { type Hook } from "./observers/hook.ts";
 import type { HostNames } from "./hostname.ts";
-import type { SessionIdentity } from "./journal.ts";
-import { linkNewest, LinksUnsupportedError } from "./links.ts";
+import type { SessionIdentity } from "./session/journal.ts";
+import { linkNewest, LinksUnsupportedError } from "./store/links.ts";
 import { type LogSink, reportEntry } from "./log_entry.ts";
 import type { ReceiverSettings, Report } from "./orders.ts";
 import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
 import { findSessions, giveUp } from "./restart.ts";
 import { SessionTable, type TableEntry } from "./session_table.ts";
-import type { StateDirectory } from "./state_directory.ts";
+import type { StateDirectory } from "./store/state_directory.ts";
 
 /** A server that stops waits this long for hooks: the next one must be there within the clients' patience (P9). */
 const HOOK_PATIENCE_MS = 5000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeKernelDumpHeader, Magic } from "../../lib/kerneldump/header.ts";
+import { encodeKernelDumpHeader, Magic } from "../../lib/kerneldump/files/header.ts";
 
 /** The header of a dump of the given length. */
 export function benchHeader(dumpLength: number): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
-import { decodeKernelDumpHeader, encodeKernelDumpHeader, Magic } from "../../lib/kerneldump/header.ts";
+import { decodeKernelDumpHeader, encodeKernelDumpHeader, Magic } from "../../lib/kerneldump/files/header.ts";
 import { MessageType } from "../../lib/protocol/message.ts";
 import { Relay } from "./relay.ts";
 import { randomBytes, send, startSend, withDumpDirectory } from "./send_process.ts";

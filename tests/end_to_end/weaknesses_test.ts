@@ -5,10 +5,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { encodeHeader, HEADER_SIZE, MAX_PAYLOAD_SIZE, MessageType } from "../../lib/protocol/message.ts";
-import { AckSender } from "../../lib/serve/ack_sender.ts";
-import { raiseBounds } from "../../lib/serve/dump_directory.ts";
-import { type FileSystem, realFileSystem } from "../../lib/serve/file_system.ts";
-import { Hook, type HookResult } from "../../lib/serve/hook.ts";
+import { AckSender } from "../../lib/serve/receiver/ack_sender.ts";
+import { raiseBounds } from "../../lib/serve/store/dump_directory.ts";
+import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
+import { Hook, type HookResult } from "../../lib/serve/observers/hook.ts";
 import { HostNames } from "../../lib/serve/hostname.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { encryptedDump, plainDump } from "../serve/dump_script.ts";

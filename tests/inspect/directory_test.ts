@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { formatDirectory } from "../../lib/inspect/directory_text.ts";
+import { formatDirectory } from "../../lib/inspect/tell/directory_text.ts";
 import { listDirectory } from "../../lib/inspect/directory.ts";
 import { panicSignature, signatureTag } from "../../lib/inspect/signature.ts";
 import { styleFor } from "../../lib/text/style.ts";

@@ -6,8 +6,8 @@ import {
   encodeKernelDumpHeader,
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
-} from "../../lib/kerneldump/header.ts";
-import { formatInfo } from "../../lib/kerneldump/info.ts";
+} from "../../lib/kerneldump/files/header.ts";
+import { formatInfo } from "../../lib/kerneldump/files/info.ts";
 import { JOURNAL_HEADER } from "../kerneldump/journal_header.ts";
 import { buildMessageBuffer, buildMinidump } from "../kerneldump/synthetic.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { encodeKernelDumpKey } from "../../lib/kerneldump/key.ts";
+import { encodeKernelDumpKey } from "../../lib/kerneldump/files/key.ts";
 import { examine } from "../../lib/inspect/examine.ts";
 import type { Findings } from "../../lib/inspect/findings.ts";
-import type { Thoroughness } from "../../lib/inspect/task.ts";
+import type { Thoroughness } from "../../lib/inspect/examination.ts";
 import { buildDeviceImage, buildElfCore, buildTextdump, concatenate } from "../kerneldump/synthetic.ts";
 import { seededRandom } from "../helpers.ts";
 import { headerOf, MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";

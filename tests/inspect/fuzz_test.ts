@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { examine } from "../../lib/inspect/examine.ts";
-import { formatHexDump } from "../../lib/inspect/hex_dump.ts";
-import { makeReport, toJsonLine } from "../../lib/inspect/report.ts";
-import type { Thoroughness } from "../../lib/inspect/task.ts";
-import { formatFindings } from "../../lib/inspect/text.ts";
-import { encodeKernelDumpKey } from "../../lib/kerneldump/key.ts";
+import { formatHexDump } from "../../lib/inspect/tell/hex_dump.ts";
+import { makeReport, toJsonLine } from "../../lib/inspect/tell/report.ts";
+import type { Thoroughness } from "../../lib/inspect/examination.ts";
+import { formatFindings } from "../../lib/inspect/tell/text.ts";
+import { encodeKernelDumpKey } from "../../lib/kerneldump/files/key.ts";
 import { styleFor } from "../../lib/text/style.ts";
 import { seededRandom } from "../helpers.ts";
 import {

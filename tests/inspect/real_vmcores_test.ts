@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { examine } from "../../lib/inspect/examine.ts";
-import { makeReport } from "../../lib/inspect/report.ts";
+import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { realVmcore, testWithVmcores } from "../kerneldump/real_vmcores.ts";
 import { withFiles } from "./dumps.ts";
 

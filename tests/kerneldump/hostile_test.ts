@@ -5,16 +5,16 @@
 
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { readDeviceImage } from "../../lib/kerneldump/device_image.ts";
-import { checkElfCore, readElfCore } from "../../lib/kerneldump/elf_core.ts";
-import { elfMemory } from "../../lib/kerneldump/elf_memory.ts";
+import { readDeviceImage } from "../../lib/kerneldump/device/device_image.ts";
+import { checkElfCore, readElfCore } from "../../lib/kerneldump/elf/elf_core.ts";
+import { elfMemory } from "../../lib/kerneldump/elf/elf_memory.ts";
 import { identify } from "../../lib/kerneldump/identify.ts";
 import { type Memory, minidumpMemory } from "../../lib/kerneldump/memory.ts";
-import { readElfMessages, readMinidumpMessages } from "../../lib/kerneldump/message_reader.ts";
-import { findPanic } from "../../lib/kerneldump/message_text.ts";
-import { decodeMinidump } from "../../lib/kerneldump/minidump.ts";
+import { readElfMessages, readMinidumpMessages } from "../../lib/kerneldump/messages/message_reader.ts";
+import { findPanic } from "../../lib/kerneldump/messages/message_text.ts";
+import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { checkMinidump } from "../../lib/kerneldump/minidump_check.ts";
-import { PageMap } from "../../lib/kerneldump/page_map.ts";
+import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
 import { completeness } from "../../lib/kerneldump/problem.ts";
 import type { ReadAt } from "../../lib/kerneldump/read_at.ts";
 import { readTextdump } from "../../lib/kerneldump/textdump.ts";

@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { encodeKernelDumpHeader } from "../../lib/kerneldump/header.ts";
+import { encodeKernelDumpHeader } from "../../lib/kerneldump/files/header.ts";
 import {
   identify,
   type Identity,
   SAMPLE_END_SIZE,
   SAMPLE_START_SIZE,
 } from "../../lib/kerneldump/identify.ts";
-import { encodeKernelDumpKey } from "../../lib/kerneldump/key.ts";
+import { encodeKernelDumpKey } from "../../lib/kerneldump/files/key.ts";
 import { JOURNAL_HEADER } from "./journal_header.ts";
 import { realVmcore, testWithVmcores } from "./real_vmcores.ts";
 import {

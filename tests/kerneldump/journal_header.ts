@@ -1,4 +1,4 @@
-import type { KernelDumpHeaderFields } from "../../lib/kerneldump/header.ts";
+import type { KernelDumpHeaderFields } from "../../lib/kerneldump/files/header.ts";
 
 /** The published header of reference kernel-dump-formats.md 1.6. */
 export const JOURNAL_HEADER: KernelDumpHeaderFields = {

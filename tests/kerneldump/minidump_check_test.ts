@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { decodeMinidump } from "../../lib/kerneldump/minidump.ts";
+import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { checkMinidump, minidumpSize } from "../../lib/kerneldump/minidump_check.ts";
-import { PageMap } from "../../lib/kerneldump/page_map.ts";
+import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
 import { completeness, type Problem, problem, PROBLEMS } from "../../lib/kerneldump/problem.ts";
 import { readAtOf } from "../../lib/kerneldump/read_at.ts";
 import { realVmcore, testWithVmcores } from "./real_vmcores.ts";

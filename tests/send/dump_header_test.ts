@@ -4,8 +4,8 @@ import {
   encodeKernelDumpHeader,
   type KernelDumpHeaderFields,
   Magic,
-} from "../../lib/kerneldump/header.ts";
-import { parseInfo } from "../../lib/kerneldump/info.ts";
+} from "../../lib/kerneldump/files/header.ts";
+import { parseInfo } from "../../lib/kerneldump/files/info.ts";
 import {
   type DumpFacts,
   type HeaderOverrides,

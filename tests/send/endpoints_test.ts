@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolveServer } from "../../lib/send/endpoints.ts";
-import { findPortOwner } from "../../lib/text/port_owner.ts";
+import { findPortOwner } from "../../lib/os/port_owner.ts";
 import { SendError } from "../../lib/send/failure.ts";
 
 Deno.test("resolveServer() takes addresses as they are and asks the system's resolver for names", async () => {

@@ -1,8 +1,8 @@
 /** A simulated network and clock around a sender and a server: thousands of dumps a second, each from a seed. */
-import type { DumpShape } from "../../lib/send/plan.ts";
-import { NOTHING, offsetInBatch, payloadSizeOf, type Sender, seqnoOf } from "../../lib/send/sender.ts";
+import type { DumpShape } from "../../lib/send/sender/plan.ts";
+import { NOTHING, offsetInBatch, payloadSizeOf, type Sender, seqnoOf } from "../../lib/send/sender/sender.ts";
 import { MessageType } from "../../lib/protocol/message.ts";
-import { Acknowledgement } from "../../lib/serve/acknowledgement.ts";
+import { Acknowledgement } from "../../lib/serve/session/acknowledgement.ts";
 import { seededRandom } from "../helpers.ts";
 
 /** What the network does to each datagram, either way. */

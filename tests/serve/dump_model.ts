@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeKernelDumpHeader } from "../../lib/kerneldump/header.ts";
+import { encodeKernelDumpHeader } from "../../lib/kerneldump/files/header.ts";
 import { ACK_SIZE, type Message, MessageType } from "../../lib/protocol/message.ts";
 import { seededRandom } from "../helpers.ts";
 import { JOURNAL_HEADER } from "../kerneldump/journal_header.ts";

@@ -1,7 +1,7 @@
 /**
  * Small dumps as scripts: the messages of a client in order, and what must lie in the dump directory at the end.
  */
-import type { KernelDumpHeaderFields } from "../../lib/kerneldump/header.ts";
+import type { KernelDumpHeaderFields } from "../../lib/kerneldump/files/header.ts";
 import { type Message, MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader } from "../dump_data.ts";
 

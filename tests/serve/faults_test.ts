@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { type Message, MessageType } from "../../lib/protocol/message.ts";
-import { realFileSystem } from "../../lib/serve/file_system.ts";
+import { realFileSystem } from "../../lib/os/file_system.ts";
 import { giveUp } from "../../lib/serve/restart.ts";
-import { StateDirectory } from "../../lib/serve/state_directory.ts";
+import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { sameBytes } from "../dump_data.ts";
 import { TempDir } from "../temp_dir.ts";
 import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./dump_directory_state.ts";

@@ -1,7 +1,7 @@
 /**
  * File systems that fail, or that show what they hold before each operation.
  */
-import { type FileSystem, realFileSystem } from "../../lib/serve/file_system.ts";
+import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 
 /** How an operation goes wrong. */
 export type Fault =

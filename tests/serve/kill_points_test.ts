@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { realFileSystem } from "../../lib/serve/file_system.ts";
-import type { SessionIdentity } from "../../lib/serve/journal.ts";
-import { linkNewest } from "../../lib/serve/links.ts";
+import { realFileSystem } from "../../lib/os/file_system.ts";
+import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
+import { linkNewest } from "../../lib/serve/store/links.ts";
 import { findSessions, giveUp } from "../../lib/serve/restart.ts";
-import { StateDirectory } from "../../lib/serve/state_directory.ts";
+import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { copyDirectory, TempDir } from "../temp_dir.ts";
 import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./dump_directory_state.ts";
 import { batchedDump, type DumpScript, encryptedDump, keyLastDump, plainDump } from "./dump_script.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { hostileText, UNSAFE_TO_SHOW } from "../hostile_text.ts";
-import { decodeKernelDumpHeader, encodeKernelDumpHeader } from "../../lib/kerneldump/header.ts";
+import { decodeKernelDumpHeader, encodeKernelDumpHeader } from "../../lib/kerneldump/files/header.ts";
 import { reportEntry } from "../../lib/serve/log_entry.ts";
 import type { DumpRecord, Report } from "../../lib/serve/orders.ts";
 import { JOURNAL_HEADER } from "../kerneldump/journal_header.ts";

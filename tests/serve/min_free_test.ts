@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { type Message, MessageType } from "../../lib/protocol/message.ts";
-import { type FileSystem, realFileSystem } from "../../lib/serve/file_system.ts";
+import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import { dumpBytes } from "../dump_data.ts";
 import { TempDir } from "../temp_dir.ts";
 import { ReceiverHarness } from "./receiver_harness.ts";

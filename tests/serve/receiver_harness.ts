@@ -3,12 +3,12 @@
  */
 import { assert } from "@std/assert";
 import { decodeAck, encodeMessage, type Message } from "../../lib/protocol/message.ts";
-import { type FileSystem } from "../../lib/serve/file_system.ts";
-import { describeError } from "../../lib/text/system_error.ts";
-import type { SessionIdentity } from "../../lib/serve/journal.ts";
-import { linkNewest } from "../../lib/serve/links.ts";
+import { type FileSystem } from "../../lib/os/file_system.ts";
+import { describeError } from "../../lib/os/system_error.ts";
+import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
+import { linkNewest } from "../../lib/serve/store/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
-import { Receiver } from "../../lib/serve/receiver.ts";
+import { Receiver } from "../../lib/serve/receiver/receiver.ts";
 
 /** The client of every session here, and its name. */
 export const CLIENT = "192.0.2.7";

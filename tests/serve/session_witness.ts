@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Message, MessageType } from "../../lib/protocol/message.ts";
-import { DataVerdict, type Effect, MOST_KEY_BYTES, Session } from "../../lib/serve/session.ts";
+import { DataVerdict, type Effect, MOST_KEY_BYTES, Session } from "../../lib/serve/session/session.ts";
 
 /** A session with a server around it that stores nothing but remembers what it should have stored. */
 export class SessionWitness {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type JournalHead, journalLine, type JournalRecord } from "../../lib/serve/journal.ts";
+import { type JournalHead, journalLine, type JournalRecord } from "../../lib/serve/session/journal.ts";
 
 /** The server was killed. */
 export class Killed extends Error {}

@@ -5,11 +5,11 @@
  * @module
  */
 import { HEADER_SIZE, type Message, MessageType } from "../../lib/protocol/message.ts";
-import type { Verdict } from "../../lib/serve/completeness.ts";
-import { encodeHex, parseJournal } from "../../lib/serve/journal.ts";
-import { condense, replay } from "../../lib/serve/resume.ts";
-import { RunBuffer } from "../../lib/serve/run_buffer.ts";
-import { DataVerdict, type Effect, Session } from "../../lib/serve/session.ts";
+import type { Verdict } from "../../lib/serve/session/completeness.ts";
+import { encodeHex, parseJournal } from "../../lib/serve/session/journal.ts";
+import { condense, replay } from "../../lib/serve/session/replay.ts";
+import { RunBuffer } from "../../lib/serve/receiver/run_buffer.ts";
+import { DataVerdict, type Effect, Session } from "../../lib/serve/session/session.ts";
 import { Killed, SimulatedDisk } from "./simulated_disk.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LogEntry } from "../../lib/serve/log_entry.ts";
 import { type PoolEvents, ReceiverPool, startReceiver } from "../../lib/serve/receiver_pool.ts";
-import { StateDirectory } from "../../lib/serve/state_directory.ts";
+import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../../lib/serve/supervisor.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { freshAddress, freshPort } from "../end_to_end/addresses.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { encodeKernelDumpHeader } from "../../lib/kerneldump/header.ts";
+import { encodeKernelDumpHeader } from "../../lib/kerneldump/files/header.ts";
 import { encodeMessage, HeaderField, type Message, MessageType } from "../../lib/protocol/message.ts";
-import { MOST_KEY_BYTES } from "../../lib/serve/session.ts";
+import { MOST_KEY_BYTES } from "../../lib/serve/session/session.ts";
 import { seededRandom } from "../helpers.ts";
 import { JOURNAL_HEADER } from "../kerneldump/journal_header.ts";
 

@@ -1,0 +1,114 @@
+/**
+ * What `netdump inspect` does instead of telling its findings: print memory, write the decrypted dump.
+ *
+ * @module
+ */
+
+import type { Examination } from "../../inspect/examine.ts";
+import { whyUnreadable } from "../../inspect/findings.ts";
+import { formatHexDump } from "../../inspect/tell/hex_dump.ts";
+import { describeError } from "../../os/system_error.ts";
+import { endOfDump, writeDump } from "../../inspect/write_dump.ts";
+import type { MemoryPiece } from "../../kerneldump/memory.ts";
+import { PROBLEMS } from "../../kerneldump/problem.ts";
+import { quote } from "../../text/escape.ts";
+import { formatBytes } from "../../inspect/tell/text.ts";
+import { ByteProgress } from "../byte_progress.ts";
+import { OperationError } from "../exit_status.ts";
+import type { Options } from "./options.ts";
+import { writeStdout } from "../output.ts";
+
+/**
+ * Prints memory, as a hex dump or raw.
+ *
+ * @returns whether all of it was there
+ */
+export async function printMemory({ findings, memory }: Examination, options: Options): Promise<boolean> {
+  if (memory === null) {
+    const why = whyUnreadable(findings);
+    throw new OperationError(
+      `${quote(findings.file)} holds no memory${
+        why === undefined ? ": it is no minidump or full dump" : `. ${why}`
+      }`,
+    );
+  }
+  const address = options.virtual ?? options.physical ?? 0n;
+  const space = 2n ** BigInt(memory.addressBits);
+  if (address >= space) {
+    throw new OperationError(
+      `0x${address.toString(16)} is no address of a ${memory.addressBits}-bit machine`,
+    );
+  }
+  const length = Math.min(options.length, Number(space - address));
+  const pieces = options.virtual === undefined
+    ? memory.readPhysical(address, length)
+    : memory.readVirtual(address, length);
+  return options.raw ? await printRaw(pieces) : await printHex(pieces, memory.addressBits);
+}
+
+async function printHex(pieces: AsyncIterable<MemoryPiece>, addressBits: 32 | 64): Promise<boolean> {
+  let complete = true;
+  const watched = async function* () {
+    for await (const piece of pieces) {
+      complete &&= piece.bytes !== null;
+      yield piece;
+    }
+  };
+  for await (const line of formatHexDump(watched(), addressBits)) await writeStdout(line);
+  return complete;
+}
+
+/** Raw bytes stop at the first gap: zeros in its place would pass for memory. */
+async function printRaw(pieces: AsyncIterable<MemoryPiece>): Promise<boolean> {
+  if (Deno.stdout.isTerminal()) {
+    throw new OperationError("--raw does not print to a terminal: redirect it to a file");
+  }
+  for await (const piece of pieces) {
+    if (piece.bytes === null) {
+      throw new OperationError(`Nothing to print from 0x${piece.address.toString(16)} on: ${piece.missing}`);
+    }
+    await writeStdout(piece.bytes);
+  }
+  return true;
+}
+
+/** Writes the dump without its encryption to a new file. */
+export async function writePlainDump(examination: Examination, path: string): Promise<boolean> {
+  const { findings, decrypted } = examination;
+  const missing = findings.problems.find(({ code }) =>
+    code === "encrypted" || code === "key-missing" || code === "key-damaged"
+  );
+  if (missing !== undefined) {
+    throw new OperationError(`Cannot decrypt ${quote(findings.file)}: ${missing.message}`);
+  }
+  if (decrypted === null || findings.kind === "unknown") {
+    throw new OperationError(`Cannot write ${quote(path)}: ${quote(findings.file)} holds no dump`);
+  }
+  const progress = new ByteProgress(path);
+  const removeIt = () => {
+    progress.stop();
+    Deno.removeSync(path);
+    console.error(`netdump: Interrupted: ${quote(path)} is removed`);
+    Deno.exit(130);
+  };
+  let written: number;
+  try {
+    written = await writeDump(decrypted, endOfDump(decrypted, findings.header), path, {
+      onCreated: () => Deno.addSignalListener("SIGINT", removeIt),
+      onProgress: progress.update,
+    });
+  } catch (error) {
+    throw new OperationError(`Cannot write ${quote(path)}: ${describeError(error)}`);
+  } finally {
+    progress.stop();
+    Deno.removeSignalListener("SIGINT", removeIt);
+  }
+  const compression = findings.layers.at(-1);
+  const still = compression === "gzip" || compression === "zstd"
+    ? `, still compressed with ${compression}`
+    : "";
+  console.error(`netdump: Wrote ${quote(path)}: ${formatBytes(written)}${still}`);
+  const bad = findings.problems.find(({ code }) => PROBLEMS[code].complete === false);
+  if (bad !== undefined) console.error(`netdump: It is not whole: ${bad.message}`);
+  return bad === undefined;
+}

@@ -1,0 +1,186 @@
+/**
+ * `netdump inspect`: reads dumps and what lies beside them, for people or as JSON.
+ *
+ * @module
+ */
+
+import { formatDirectory } from "../../inspect/tell/directory_text.ts";
+import { listDirectory } from "../../inspect/directory.ts";
+import { type Examination, examine } from "../../inspect/examine.ts";
+import { type Findings, whyUnreadable } from "../../inspect/findings.ts";
+import type { PrivateKey } from "../../inspect/open/private_key.ts";
+import { describeError } from "../../os/system_error.ts";
+import { makeReport, toJsonLine } from "../../inspect/tell/report.ts";
+import type { ExamineOptions, Thoroughness } from "../../inspect/examination.ts";
+import { formatFindings } from "../../inspect/tell/text.ts";
+import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
+import { PROBLEMS } from "../../kerneldump/problem.ts";
+import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
+import { styleFor } from "../../text/style.ts";
+import { ExitStatus, OperationError } from "../exit_status.ts";
+import { checkInspectOptions, loadPrivateKey, type Options } from "./options.ts";
+import { printMemory, writePlainDump } from "./actions.ts";
+import type { inspectCommand } from "../options.ts";
+import { writeStdout } from "../output.ts";
+import type { Invocation } from "../parse.ts";
+import { ByteProgress } from "../byte_progress.ts";
+
+/** Runs `netdump inspect`. A file that cannot be read does not keep the others from being read. */
+export async function runInspect(
+  { options, operands }: Invocation<typeof inspectCommand>,
+): Promise<ExitStatus> {
+  checkInspectOptions(options, operands);
+  const privateKey = await loadPrivateKey(options);
+  let failed = false;
+  for (const [index, path] of operands.entries()) {
+    try {
+      const good = isDirectory(path)
+        ? await inspectDirectory(path, options, operands.length > 1)
+        : await inspectFile(path, options, privateKey, { index, count: operands.length });
+      failed ||= !good;
+    } catch (error) {
+      console.error(`netdump: ${describeFailure(path, error)}`);
+      failed = true;
+    }
+  }
+  return failed ? ExitStatus.FAILED : ExitStatus.OK;
+}
+
+function describeFailure(path: string, error: unknown): string {
+  if (error instanceof OperationError) return error.message;
+  const reason = error instanceof Deno.errors.NotCapable && path.startsWith("/dev/")
+    // Deno's own rule, whatever is allowed to be read.
+    ? "Deno opens devices only with --allow-all; or copy it to a file with dd and inspect that"
+    : error instanceof TypeError
+    ? error.message
+    : describeError(error);
+  return `Cannot read ${quote(path)}: ${escapeLine(reason)}`;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    // Opening the file tells what is wrong with it.
+    return false;
+  }
+}
+
+/** @returns whether all dumps in it are whole */
+async function inspectDirectory(path: string, options: Options, titled: boolean): Promise<boolean> {
+  if (options.dmesg || options.physical !== undefined || options.virtual !== undefined) {
+    throw new OperationError(`${quote(path)} is a directory: this takes a dump`);
+  }
+  const entries = await listDirectory(path, options.verify ? "verify" : "glance");
+  if (options.json) {
+    await writeStdout(entries.map(toJsonLine).join(""));
+  } else {
+    const terminal = Deno.stdout.isTerminal();
+    const style = styleFor(terminal, Deno.noColor);
+    const title = titled ? `${style.bold(escapeLine(path))}\n` : "";
+    const table = entries.length === 0
+      ? `No dumps in ${escapeLine(path)}\n`
+      : formatDirectory(entries, style, terminal ? terminalWidth() : null);
+    await writeStdout(title + table);
+  }
+  return !options.verify || entries.every(({ state }) => state === "whole");
+}
+
+function terminalWidth(): number | null {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return null;
+  }
+}
+
+/** @returns whether the dump is good, as far as was asked */
+async function inspectFile(
+  path: string,
+  options: Options,
+  privateKey: PrivateKey | null,
+  place: { index: number; count: number },
+): Promise<boolean> {
+  const thoroughness = chooseThoroughness(options);
+  const progress = new ByteProgress(path);
+  let examination: Examination;
+  try {
+    const examineOptions: ExamineOptions = { thoroughness, privateKey, onProgress: progress.update };
+    examination = await examine(path, examineOptions);
+  } finally {
+    progress.stop();
+  }
+  try {
+    return await show(examination, options, place);
+  } finally {
+    examination.close();
+  }
+}
+
+function chooseThoroughness(options: Options): Thoroughness {
+  if (options.verify) return "verify";
+  return options.dmesg ? "messages" : "look";
+}
+
+async function show(
+  examination: Examination,
+  options: Options,
+  { index, count }: { index: number; count: number },
+): Promise<boolean> {
+  const { findings } = examination;
+  refuseWrongKey(findings);
+  if (options.output !== undefined) return await writePlainDump(examination, options.output);
+  if (options.physical !== undefined || options.virtual !== undefined) {
+    return await printMemory(examination, options);
+  }
+  if (options.json) {
+    const parts = { messages: options.dmesg, priorities: options.priorities };
+    await writeStdout(toJsonLine(makeReport(findings, parts)));
+  } else if (options.dmesg) {
+    await printMessages(findings, options, index, count);
+  } else {
+    const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
+    await writeStdout((index > 0 ? "\n" : "") + formatFindings(findings, style));
+  }
+  return isGood(findings, options);
+}
+
+/** A private key that does not fit is a mistake to be told before anything else. */
+function refuseWrongKey({ file, problems }: Findings): void {
+  const wrong = problems.find(({ code }) => code === "private-key-wrong");
+  if (wrong !== undefined) throw new OperationError(`Cannot decrypt ${quote(file)}: ${wrong.message}`);
+}
+
+/**
+ * The dump is bad if it is known not to be whole, or the file is nothing that belongs to a dump; with --verify also
+ * if it could not be told, or anything about it is doubtful.
+ */
+function isGood({ complete, kind, layers, problems }: Findings, { verify, dmesg }: Options): boolean {
+  const recognized = kind !== "unknown" || layers.includes("encrypted");
+  if (dmesg && !verify) return recognized;
+  if (complete === false || !recognized) return false;
+  return !verify || (kind !== "unknown" && problems.every(({ code }) => PROBLEMS[code].complete === true));
+}
+
+async function printMessages(
+  findings: Findings,
+  options: Options,
+  index: number,
+  count: number,
+): Promise<void> {
+  const { file, messages, problems } = findings;
+  for (const { code, message } of problems) {
+    if (code.startsWith("message-buffer")) console.error(`netdump: ${quote(file)}: ${message}`);
+  }
+  if (messages === null) {
+    {
+      const why = whyUnreadable(findings);
+      throw new OperationError(
+        `${quote(file)} holds no message buffer${why === undefined ? "" : `. ${why}`}`,
+      );
+    }
+  }
+  const text = escapeLines(options.priorities ? messages : stripPriorities(messages));
+  const title = count > 1 ? `${index > 0 ? "\n" : ""}==> ${escapeLine(file)} <==\n` : "";
+  await writeStdout(title + text + (text === "" || text.endsWith("\n") ? "" : "\n"));
+}

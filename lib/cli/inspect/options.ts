@@ -1,0 +1,84 @@
+/**
+ * Which options of `netdump inspect` go together, and the private key they name.
+ *
+ * @module
+ */
+
+import {
+  needsPassphrase,
+  type PrivateKey,
+  PrivateKeyError,
+  readPrivateKey,
+} from "../../inspect/open/private_key.ts";
+import { describeError } from "../../os/system_error.ts";
+import { quote } from "../../text/escape.ts";
+import { OperationError } from "../exit_status.ts";
+import type { inspectOptions, Values } from "../options.ts";
+import { UsageError } from "../parse.ts";
+import { askPassphrase, readPassphraseFile } from "./passphrase.ts";
+
+/** The options' values. */
+export type Options = Values<typeof inspectOptions>;
+
+/** What is printed instead of the findings; one at a time. */
+const ACTIONS = ["physical", "virtual", "output"] as const;
+/** What changes how findings are printed, and says nothing about an action. */
+const VIEWS = ["json", "dmesg", "verify"] as const;
+
+/**
+ * Refuses options that contradict each other.
+ *
+ * @throws {UsageError}
+ */
+export function checkInspectOptions(options: Options, operands: readonly string[]): void {
+  const [action, second] = ACTIONS.filter((name) => options[name] !== undefined);
+  if (second !== undefined) throw new UsageError(`Options --${action} and --${second} exclude each other`);
+  for (const view of VIEWS) {
+    if (action !== undefined && options[view]) {
+      throw new UsageError(`Options --${action} and --${view} exclude each other`);
+    }
+  }
+  const memory = action === "physical" || action === "virtual";
+  if (options.raw && !memory) throw new UsageError("Option --raw needs --physical or --virtual");
+  if (options.priorities && !options.dmesg) throw new UsageError("Option --priorities needs --dmesg");
+  if (options["passphrase-file"] !== undefined && options["private-key"] === undefined) {
+    throw new UsageError("Option --passphrase-file needs --private-key");
+  }
+  if (action !== undefined && operands.length > 1) throw new UsageError(`Option --${action} takes one FILE`);
+}
+
+/** PEM files are a few KiB. */
+const PEM_LIMIT = 2 ** 20;
+
+/**
+ * Reads the private key, and asks for its passphrase if it has one.
+ *
+ * @throws {OperationError}
+ */
+export async function loadPrivateKey(options: Options): Promise<PrivateKey | null> {
+  const path = options["private-key"];
+  if (path === undefined) return null;
+  let pem: string;
+  try {
+    const { size } = Deno.statSync(path);
+    if (size > PEM_LIMIT) {
+      throw new OperationError(`Cannot use the private key ${quote(path)}: it is no PEM file`);
+    }
+    pem = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof OperationError) throw error;
+    throw new OperationError(`Cannot read the private key ${quote(path)}: ${describeError(error)}`);
+  }
+  const passphraseFile = options["passphrase-file"];
+  const passphrase = !needsPassphrase(pem)
+    ? undefined
+    : passphraseFile === undefined
+    ? await askPassphrase(`Passphrase of ${quote(path)}: `)
+    : await readPassphraseFile(passphraseFile);
+  try {
+    return readPrivateKey(pem, passphrase);
+  } catch (error) {
+    if (!(error instanceof PrivateKeyError)) throw error;
+    throw new OperationError(`Cannot use the private key ${quote(path)}: ${error.message}`);
+  }
+}

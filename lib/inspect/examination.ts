@@ -1,0 +1,97 @@
+/**
+ * A file that is being examined, and how its findings are put together.
+ *
+ * @module
+ */
+
+import { completeness, type Problem } from "../kerneldump/problem.ts";
+import type { KernelDumpKey } from "../kerneldump/files/key.ts";
+import { findPanic } from "../kerneldump/messages/message_text.ts";
+import type { Companions } from "./open/companions.ts";
+import type { Container } from "./open/container.ts";
+import { type Contents, noContents } from "./contents.ts";
+import { factsOfHeader, factsOfInfo, type Findings, type HeaderFacts, type Kind } from "./findings.ts";
+import type { OpenedLayers } from "./open/layers.ts";
+import type { PrivateKey } from "./open/private_key.ts";
+import type { OnProgress } from "./judge/read_through.ts";
+import type { FileSource } from "../bytes/source.ts";
+import { summarize } from "./summary.ts";
+
+/**
+ * How much work to put into a file: a glance for one among many, a look that takes less than a second, the messages
+ * wherever they are, or reading all of it.
+ */
+export type Thoroughness = "glance" | "look" | "messages" | "verify";
+
+/** How to examine a file. */
+export interface ExamineOptions {
+  readonly thoroughness: Thoroughness;
+  readonly privateKey: PrivateKey | null;
+  readonly onProgress?: OnProgress;
+}
+
+/** The file at hand, and how to go about it. */
+export interface Task {
+  readonly path: string;
+  readonly name: string;
+  readonly file: FileSource;
+  readonly companions: Companions;
+  readonly container: Container;
+  readonly options: ExamineOptions;
+}
+
+/** The header in the file itself goes before the one beside it, which goes before the info file. */
+export function chooseHeader({ name, companions, container }: Task): HeaderFacts | null {
+  if (container.header !== null) return factsOfHeader(name, container.header);
+  if (companions.header !== null) return factsOfHeader(companions.header.name, companions.header.header);
+  return companions.info === null ? null : factsOfInfo(companions.info.name, companions.info.info);
+}
+
+/** What {@linkcode makeFindings} puts together. */
+export interface Found {
+  readonly kind: Kind;
+  readonly header: HeaderFacts | null;
+  readonly info?: Findings["info"];
+  readonly key?: KernelDumpKey | null;
+  readonly opened?: OpenedLayers;
+  readonly contents?: Contents;
+  readonly plain?: number | null;
+  readonly problems: readonly Problem[];
+}
+
+export function makeFindings(task: Task, found: Found): Findings {
+  const contents = found.contents ?? noContents();
+  const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
+  const info = found.info ?? task.companions.info?.info ?? null;
+  const whole = completeness(found.problems);
+  // A key and a header alone say nothing about the dump.
+  const complete = (found.kind === "key" || found.kind === "kernel-dump-header") && whole === true
+    ? null
+    : whole;
+  return {
+    file: task.path,
+    size: task.file.size,
+    layers: found.opened?.layers ?? [],
+    kind: found.kind,
+    onDevice: !task.container.plainFile,
+    header: found.header,
+    info,
+    minidump: contents.minidump,
+    elf: contents.elf,
+    textdump: contents.textdump,
+    key: found.key ?? found.opened?.key ?? null,
+    messages: contents.messages,
+    panic,
+    summary: summarize({
+      header: found.header,
+      info,
+      textdump: contents.textdump,
+      panic,
+      messages: contents.messages,
+    }),
+    plainSize: found.plain ?? null,
+    verified: task.options.thoroughness === "verify",
+    complete,
+    problems: found.problems,
+  };
+}

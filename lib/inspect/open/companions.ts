@@ -1,0 +1,115 @@
+/**
+ * The files that lie beside a dump and belong to it by their names: `kdh.*`, `info.*`, `key.*` (reference
+ * kernel-dump-formats.md, section 2.1; netdump-protocol.md, section 5.3).
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "@std/path";
+import { decodeKernelDumpHeader, type KernelDumpHeader } from "../../kerneldump/files/header.ts";
+import { type InfoFile, parseInfo } from "../../kerneldump/files/info.ts";
+import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
+import { type Problem, problem } from "../../kerneldump/problem.ts";
+import { quote } from "../../text/escape.ts";
+import { describeError } from "../../os/system_error.ts";
+
+/** The parts of the name of a file in a dump directory. */
+export interface DumpName {
+  /** What the file is: `vmcore`, `vmcore_encrypted`, `livecore`, `textdump.tar`, `info`, `key`, `kdh`, `core.txt`. */
+  readonly prefix: string;
+  /** Which dump it belongs to: `<host>.<n>`, or savecore's `<n>`. */
+  readonly id: string;
+  /** Whether the name says that the dump is not complete. */
+  readonly incomplete: boolean;
+}
+
+const NAME =
+  /^(vmcore_encrypted|vmcore|livecore|textdump\.tar|info|key|kdh|core\.txt)\.(.+?)((?:\.(?:gz|zst|incomplete))*)$/;
+
+/** Takes a file's name apart; `undefined` if it is not named as dumps are. */
+export function parseDumpName(name: string): DumpName | undefined {
+  const [, prefix, id, suffixes] = NAME.exec(name) ?? [];
+  if (prefix === undefined || id === undefined) return undefined;
+  return { prefix, id, incomplete: suffixes?.includes(".incomplete") ?? false };
+}
+
+/** What lies beside a dump. */
+export interface Companions {
+  readonly header: { readonly name: string; readonly header: KernelDumpHeader } | null;
+  readonly info: { readonly name: string; readonly info: InfoFile } | null;
+  /** The key block, undecoded. */
+  readonly key: { readonly name: string; readonly bytes: Uint8Array } | null;
+  readonly problems: readonly Problem[];
+}
+
+/** An info file is a few lines; this bounds a file that only has its name. */
+const INFO_LIMIT = 1024 * 1024;
+const KEY_LIMIT = 4 * MAX_ENCRYPTED_KEY_SIZE;
+
+/** Reads what lies beside a dump. What is absent is `null`; what cannot be read is a problem. */
+export function readCompanions(path: string): Companions {
+  const real = resolveLink(path);
+  const name = parseDumpName(basename(real));
+  if (name === undefined) return { header: null, info: null, key: null, problems: [] };
+  const problems: Problem[] = [];
+  const read = (prefix: string, limit: number) => {
+    const beside = `${prefix}.${name.id}`;
+    // A file is not its own companion.
+    if (beside === basename(real)) return null;
+    const bytes = readIfThere(join(dirname(real), beside), limit, problems);
+    return bytes === null ? null : { name: beside, bytes };
+  };
+  const info = read("info", INFO_LIMIT);
+  const infoFile = info === null ? undefined : parseInfo(new TextDecoder().decode(info.bytes));
+  return {
+    header: decodeHeader(read("kdh", KEY_LIMIT), problems),
+    info: info === null || infoFile === undefined ? null : { name: info.name, info: infoFile },
+    key: read("key", KEY_LIMIT),
+    problems,
+  };
+}
+
+/** Links such as `vmcore.<host>.last` lead to the name that companions go by. */
+function resolveLink(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function readIfThere(path: string, limit: number, problems: Problem[]): Uint8Array | null {
+  try {
+    // A pipe with such a name would keep us waiting for ever.
+    if (!Deno.statSync(path).isFile) return null;
+    using file = Deno.openSync(path);
+    const bytes = new Uint8Array(limit);
+    let filled = 0;
+    for (let count; filled < limit && (count = file.readSync(bytes.subarray(filled))) !== null;) {
+      filled += count;
+    }
+    return bytes.slice(0, filled);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    problems.push(
+      problem("companion-unreadable", `Cannot read ${quote(basename(path))}: ${describeError(error)}`),
+    );
+    return null;
+  }
+}
+
+function decodeHeader(
+  file: { name: string; bytes: Uint8Array } | null,
+  problems: Problem[],
+): Companions["header"] {
+  if (file === null) return null;
+  try {
+    return { name: file.name, header: decodeKernelDumpHeader(file.bytes) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.push(
+      problem("header-damaged-beside", `${quote(file.name)} is no kernel dump header: ${error.message}`),
+    );
+    return null;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Where in a file the dump is: all of it as a rule, behind a header, before one, or on a raw dump device (reference
+ * kernel-dump-formats.md, sections 1.8 and 1.9).
+ *
+ * @module
+ */
+
+import {
+  type DeviceImage,
+  readAtOfDeviceData,
+  readDeviceImage,
+  readLiveDump,
+} from "../../kerneldump/device/device_image.ts";
+import { searchDeviceImage } from "../../kerneldump/device/device_search.ts";
+import {
+  decodeKernelDumpHeader,
+  KERNEL_DUMP_HEADER_SIZE,
+  type KernelDumpHeader,
+} from "../../kerneldump/files/header.ts";
+import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../../kerneldump/identify.ts";
+import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
+import type { Problem } from "../../kerneldump/problem.ts";
+import { type Source, WindowSource } from "../../bytes/source.ts";
+
+/** A file opened up to its dump. */
+export interface Container {
+  /** What the file is, or what lies on it if it is a device. */
+  readonly identity: Identity;
+  /** The bytes of the dump: encrypted and compressed as they are. */
+  readonly source: Source;
+  /** Whether the dump was saved in a file of its own; else it lies on a device or is followed by its header. */
+  readonly plainFile: boolean;
+  /** The header in the file, if there is one. */
+  readonly header: KernelDumpHeader | null;
+  /** The key block in the file, undecoded. */
+  readonly key: Uint8Array | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Identifies a source by its first bytes and, where they can be had, its last. */
+export async function identifySource(source: Source, name: string): Promise<Identity> {
+  const start = (await source.read(0, SAMPLE_START_SIZE)).slice();
+  const { size } = source;
+  const end = source.randomAccess && size !== null
+    ? await source.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE)
+    : null;
+  return identify({ name, start, end, size });
+}
+
+/** Finds the dump in a file. */
+export async function openContainer(file: Source, name: string): Promise<Container> {
+  const identity = await identifySource(file, name);
+  const whole: Container = { identity, source: file, plainFile: true, header: null, key: null, problems: [] };
+  switch (identity.kind) {
+    case "device-image":
+      return await openDevice(file, whole, name);
+    case "unknown":
+      return identity.hint === null ? await openInterruptedDevice(file, whole, name) : whole;
+    case "minidump":
+    case "compressed":
+      return identity.trailingHeader ? await openLiveDump(file, whole) : whole;
+    case "elf-core": {
+      if (identity.dataOffset === 0) return whole;
+      const source = new WindowSource(file, identity.dataOffset);
+      return { ...whole, source, header: await headerAt(file, 0), plainFile: false };
+    }
+    case "kernel-dump-header":
+      return { ...whole, header: await headerAt(file, 0) };
+    default:
+      return whole;
+  }
+}
+
+/** A device without a header in its last sector is searched this far for the one before an interrupted dump. */
+const SEARCH_LIMIT = 256 * 2 ** 20;
+
+async function openDevice(file: Source, whole: Container, name: string): Promise<Container> {
+  const image = await readDeviceImage(file.read.bind(file), file.size ?? 0);
+  return image === undefined ? whole : await openImage(file, whole, image, name);
+}
+
+async function openInterruptedDevice(file: Source, whole: Container, name: string): Promise<Container> {
+  if (!file.randomAccess || file.size === null) return whole;
+  const image = await searchDeviceImage(file.read.bind(file), file.size, SEARCH_LIMIT);
+  return image === undefined ? whole : await openImage(file, whole, image, name);
+}
+
+async function openImage(
+  file: Source,
+  whole: Container,
+  image: DeviceImage,
+  name: string,
+): Promise<Container> {
+  const { data, key, header, problems } = image;
+  const extent = data ?? { offset: 0, size: 0 };
+  const source: Source = {
+    size: extent.size,
+    randomAccess: true,
+    read: readAtOfDeviceData(file.read.bind(file), extent, image.backwards),
+    close: () => {},
+  };
+  return {
+    ...whole,
+    identity: await identifySource(source, name),
+    source,
+    plainFile: false,
+    header,
+    key: key === null ? null : await file.read(key.offset, Math.min(key.size, 4 * MAX_ENCRYPTED_KEY_SIZE)),
+    problems,
+  };
+}
+
+async function openLiveDump(file: Source, whole: Container): Promise<Container> {
+  const live = await readLiveDump(file.read.bind(file), file.size ?? 0);
+  if (live === undefined) return whole;
+  const source = new WindowSource(file, live.data.offset, live.data.size);
+  return { ...whole, source, plainFile: false, header: live.header, problems: live.problems };
+}
+
+async function headerAt(file: Source, offset: number): Promise<KernelDumpHeader | null> {
+  try {
+    return decodeKernelDumpHeader(await file.read(offset, KERNEL_DUMP_HEADER_SIZE));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The findings about a file as `--json` gives them: one value, the same keys in the same order for every file, and
+ * `null` for what is absent. Programs rely on it: keys are only ever added, at the end.
+ *
+ * @module
+ */
+
+import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
+import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
+import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
+
+/** A virtual or physical address: `0x` and 16 digits, 8 on 32-bit machines. */
+export type Address = `0x${string}`;
+
+/** The kernel dump header. */
+export interface HeaderReport {
+  readonly source: string;
+  readonly magic: string | null;
+  readonly architecture: string | null;
+  readonly version: number | null;
+  readonly architectureVersion: number | null;
+  readonly dumpLength: number | null;
+  readonly dumpExtent: number | null;
+  /** ISO 8601, UTC. */
+  readonly dumpTime: string | null;
+  readonly dumpKeySize: number | null;
+  readonly blockSize: number | null;
+  readonly compression: string | null;
+  readonly hostname: string | null;
+  readonly versionString: string | null;
+  readonly panicString: string | null;
+  readonly parity: "ok" | "bad" | null;
+}
+
+/** A minidump's header, and how many pages it holds. */
+export interface MinidumpReport {
+  readonly architecture: string;
+  readonly version: number;
+  readonly messageBufferSize: number;
+  readonly bitmapSize: number;
+  readonly pageTableSize: number;
+  readonly kernelBase: Address;
+  readonly directMapBase: Address | null;
+  readonly directMapEnd: Address | null;
+  readonly dumpAvailSize: number | null;
+  readonly pageSize: number;
+  readonly pages: number;
+}
+
+/** A full dump's segments. */
+export interface ElfReport {
+  readonly class: 32 | 64;
+  readonly byteOrder: "little" | "big";
+  readonly machine: string;
+  readonly segments: readonly {
+    readonly offset: number;
+    readonly physicalAddress: Address;
+    readonly fileSize: number;
+    readonly memorySize: number;
+  }[];
+}
+
+/** One line of `netdump inspect --json`. */
+export interface Report {
+  readonly file: string;
+  readonly size: number;
+  readonly layers: readonly string[];
+  readonly kind: string;
+  readonly kernelDumpHeader: HeaderReport | null;
+  readonly minidump: MinidumpReport | null;
+  readonly elf: ElfReport | null;
+  readonly messageBuffer: string | null;
+  readonly complete: boolean | null;
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+}
+
+/** Which parts of the findings a report carries. */
+export interface ReportOptions {
+  readonly messages: boolean;
+  readonly priorities: boolean;
+}
+
+/** Makes the report. */
+export function makeReport(findings: Findings, { messages, priorities }: ReportOptions): Report {
+  const text = messages ? findings.messages : null;
+  return {
+    file: findings.file,
+    size: findings.size,
+    layers: findings.layers,
+    kind: findings.kind,
+    kernelDumpHeader: findings.header === null ? null : reportHeader(findings.header),
+    minidump: findings.minidump === null ? null : reportMinidump(findings.minidump),
+    elf: findings.elf === null ? null : reportElf(findings.elf),
+    messageBuffer: text === null || priorities ? text : stripPriorities(text),
+    complete: findings.complete,
+    problems: findings.problems.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+/** C1 controls, and what turns text around: JSON allows them, a terminal obeys them (P8). */
+const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** A value as one line of JSON in which nothing drives a terminal. */
+export function toJsonLine(value: unknown): string {
+  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(UNSAFE, escape) + "\n";
+}
+
+/** Formats an address of a machine with 32-bit or 64-bit ones. */
+export function formatAddress(address: bigint, bits: 32 | 64): Address {
+  return `0x${address.toString(16).padStart(bits / 4, "0")}`;
+}
+
+/** Formats Unix seconds as ISO 8601 in UTC; `null` where no calendar reaches. */
+export function formatIsoTime(unixSeconds: number | null): string | null {
+  const date = new Date((unixSeconds ?? NaN) * 1000);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function reportHeader(header: HeaderFacts): HeaderReport {
+  return {
+    source: header.source,
+    magic: header.magic,
+    architecture: header.architecture,
+    version: header.version,
+    architectureVersion: header.architectureVersion,
+    dumpLength: header.dumpLength,
+    dumpExtent: header.dumpExtent,
+    dumpTime: formatIsoTime(header.dumpTime),
+    dumpKeySize: header.dumpKeySize,
+    blockSize: header.blockSize,
+    compression: header.compression === null ? null : `${header.compression}`,
+    hostname: header.hostname,
+    versionString: header.versionString,
+    panicString: header.panicString,
+    parity: header.parityOk === null ? null : header.parityOk ? "ok" : "bad",
+  };
+}
+
+function reportMinidump({ minidump, pageMap }: MinidumpFacts): MinidumpReport {
+  const bits = minidump.wordSize === 8 ? 64 : 32;
+  const address = (value: bigint | null) => value === null ? null : formatAddress(value, bits);
+  return {
+    architecture: minidump.architecture,
+    version: minidump.version,
+    messageBufferSize: minidump.messageBufferSize,
+    bitmapSize: minidump.bitmapSize,
+    pageTableSize: minidump.pageTableSize,
+    kernelBase: formatAddress(minidump.kernelBase, bits),
+    directMapBase: address(minidump.directMapBase),
+    directMapEnd: address(minidump.directMapEnd),
+    dumpAvailSize: minidump.dumpAvailSize,
+    pageSize: minidump.pageSize,
+    pages: pageMap.dumpedPages,
+  };
+}
+
+function reportElf(core: ElfCore): ElfReport {
+  return {
+    class: core.class,
+    byteOrder: core.byteOrder,
+    machine: core.machine,
+    segments: core.segments.map((segment) => ({
+      offset: segment.offset,
+      physicalAddress: formatAddress(segment.physicalAddress, core.class),
+      fileSize: segment.fileSize,
+      memorySize: segment.memorySize,
+    })),
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * The findings about a file for people: what an operator woken at night wants to know first, then the rest. Nothing
+ * from a dump is printed unescaped (P8).
+ *
+ * @module
+ */
+
+import { type Problem, PROBLEMS } from "../../kerneldump/problem.ts";
+import { escapeLine } from "../../text/escape.ts";
+import type { Style } from "../../text/style.ts";
+import { formatDuration, formatSize } from "../../text/units.ts";
+import type { Findings, Summary } from "../findings.ts";
+import { formatIsoTime } from "./report.ts";
+import { detailSections } from "./text_details.ts";
+
+/** Formats the findings about a file. */
+export function formatFindings(findings: Findings, style: Style): string {
+  const sections = [
+    [style.bold(title(findings)), ...layerLine(findings)],
+    summaryLines(findings, style),
+    problemLines(findings, style),
+    panicLines(findings, style),
+    ...detailSections(findings, style),
+  ];
+  return sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n") + "\n";
+}
+
+/** Bytes for people, exact ones beside them. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${bytes} bytes)`;
+}
+
+/** A time for people, in UTC. */
+export function formatTime(unixSeconds: number | null): string | null {
+  return formatIsoTime(unixSeconds)?.replace("T", " ").replace("Z", " UTC") ?? null;
+}
+
+function title(findings: Findings): string {
+  return `${escapeLine(findings.file)}: ${describe(findings)}, ${formatBytes(findings.size)}`;
+}
+
+/** What a file is, in a few words. */
+export function describe(findings: Findings): string {
+  const { minidump, elf } = findings;
+  switch (findings.kind) {
+    case "minidump": {
+      if (minidump === null) return "damaged minidump";
+      const { architecture, version } = minidump.minidump;
+      return `minidump of ${architecture}, version ${version}`;
+    }
+    case "elf-core":
+      return elf === null ? "damaged full dump (ELF core)" : `full dump of ${elf.machine} (ELF core)`;
+    case "textdump":
+      return "textdump";
+    case "kernel-dump-header":
+      return "kernel dump header";
+    case "key":
+      return "key of an encrypted dump";
+    case "info":
+      return "info file";
+    case "unknown":
+      return findings.layers.includes("encrypted") ? "encrypted dump" : "not recognized";
+  }
+}
+
+const LAYER_NAMES = { encrypted: "encryption", gzip: "gzip", zstd: "zstd" } as const;
+
+function layerLine(findings: Findings): string[] {
+  const { layers, plainSize, onDevice } = findings;
+  const parts = [
+    ...(onDevice ? ["on a dump device, or with its header in the same file"] : []),
+    ...(layers.length > 0 ? [`below ${layers.map((layer) => LAYER_NAMES[layer]).join(", then ")}`] : []),
+    ...(layers.length > 0 && plainSize !== null ? [`plain ${formatBytes(plainSize)}`] : []),
+  ];
+  return parts.length === 0 ? [] : [`  ${parts.join("; ")}`];
+}
+
+const LABEL_WIDTH = 9;
+
+/** A label and its value, of which further lines stand below the first. */
+export function labelled(label: string, lines: string | readonly string[], width = LABEL_WIDTH): string[] {
+  const [first = "", ...rest] = typeof lines === "string" ? [lines] : lines;
+  return [`  ${label.padEnd(width)} ${first}`, ...rest.map((line) => `  ${" ".repeat(width)} ${line}`)];
+}
+
+function summaryLines(findings: Findings, style: Style): string[] {
+  const { summary, kind, header, layers } = findings;
+  const foreign = kind === "unknown" && header === null && !layers.includes("encrypted");
+  if (kind === "key" || foreign) return [];
+  return [
+    ...labelled("Host", summary.host === null ? "not known" : escapeLine(summary.host)),
+    ...labelled("When", formatWhen(summary)),
+    ...labelled("Panic", panicText(findings, style)),
+    ...(summary.uptime === null ? [] : labelled("Uptime", formatUptime(summary.uptime))),
+    ...labelled("Version", summary.version === null ? "not known" : textLines(summary.version)),
+    ...(kind === "kernel-dump-header" ? [] : labelled("Whole", verdict(findings, style))),
+  ];
+}
+
+function formatWhen({ time }: Summary): string {
+  const text = formatTime(time);
+  if (text === null || time === null) return "not known";
+  const age = Date.now() - time * 1000;
+  return age < 0 ? text : `${text}, ${formatDuration(age)} ago`;
+}
+
+function panicText({ summary, header, messages }: Findings, style: Style): string | string[] {
+  if (summary.panic !== null) return textLines(summary.panic).map((line) => style.bold(line));
+  if (header?.panicString === "") return "none: the dump was asked for";
+  if (messages === "") {
+    return "not known: the message buffer is empty, and no kdh.* or info.* lies beside the dump";
+  }
+  return "not known: no kdh.* or info.* lies beside the dump";
+}
+
+/** Escaped lines of a text that may have several, as a version has. */
+function textLines(text: string): string[] {
+  return text.trimEnd().split("\n").map((line) => escapeLine(line.trim()));
+}
+
+/** `1d2h3m4s`, as the kernel prints it, for people. */
+function formatUptime(uptime: string): string {
+  return uptime.replace(/(\d+)([dhms])(?=\d)/g, "$1 $2 ").replace(/(\d+)s$/, "$1 s");
+}
+
+function verdict({ complete, verified, kind }: Findings, style: Style): string {
+  const how = verified && kind !== "info" ? ", all of it was read" : "";
+  if (complete === true) return style.green("yes") + how;
+  return complete === false ? style.red("NO") + how : style.yellow("cannot be told") + how;
+}
+
+function problemLines({ problems }: Findings, style: Style): string[] {
+  const weight = ({ code }: Problem) => [false, null, true].indexOf(PROBLEMS[code].complete);
+  return problems.toSorted((a, b) => weight(a) - weight(b)).map((problem) => {
+    const { complete } = PROBLEMS[problem.code];
+    const mark = complete === false
+      ? style.red("BAD  ")
+      : complete === null
+      ? style.yellow("?    ")
+      : "note ";
+    return `  ${mark} ${problem.message} ${style.dim(`[${problem.code}]`)}`;
+  });
+}
+
+function panicLines({ panic }: Findings, style: Style): string[] {
+  if (panic === null) return [];
+  return [
+    style.bold("Last messages"),
+    ...panic.before.map((line) => `  ${style.dim(escapeLine(line))}`),
+    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(escapeLine(line)) : escapeLine(line)}`),
+  ];
+}

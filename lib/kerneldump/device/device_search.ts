@@ -1,0 +1,74 @@
+/**
+ * Searches a dump device whose last sector holds no header, for the one that the kernel wrote before the dump: the
+ * dump was interrupted, or the image was cut (reference kernel-dump-formats.md, section 1.8).
+ *
+ * @module
+ */
+
+import { type DeviceImage, SECTOR_SIZES, tryDecodeHeader } from "./device_image.ts";
+import {
+  hasKernelDumpMagic,
+  KERNEL_DUMP_HEADER_SIZE,
+  type KernelDumpHeader,
+  Magic,
+} from "../files/header.ts";
+import { problem } from "../problem.ts";
+import type { ReadAt } from "../read_at.ts";
+
+const WINDOW_SIZE = 1024 * 1024;
+const SECTOR_SIZE = SECTOR_SIZES[0];
+/** Of the magics that a leading header can have: looked at first, since nearly all sectors have another. */
+const FIRST_BYTE = Magic.DUMP.charCodeAt(0);
+
+/**
+ * Searches from the front for a leading header. The first counts: what looks like one behind it may be the kernel's
+ * own copy, in the memory that was dumped.
+ *
+ * @param size bytes of the device
+ * @param limit bytes to search at most
+ */
+export async function searchDeviceImage(
+  readAt: ReadAt,
+  size: number,
+  limit: number,
+): Promise<DeviceImage | undefined> {
+  for (let offset = 0; offset < Math.min(size, limit); offset += WINDOW_SIZE) {
+    const window = await readAt(offset, WINDOW_SIZE);
+    for (let at = 0; at + KERNEL_DUMP_HEADER_SIZE <= window.byteLength; at += SECTOR_SIZE) {
+      const sector = window.subarray(at, at + KERNEL_DUMP_HEADER_SIZE);
+      if (sector[0] !== FIRST_BYTE || !hasKernelDumpMagic(sector)) continue;
+      const header = tryDecodeHeader(sector);
+      if (header !== undefined && isLeading(header)) return layOut(header, offset + at, size);
+    }
+  }
+  return undefined;
+}
+
+/** A header that survived to the last bit, of a device: savecore never clears the leading one. */
+function isLeading(header: KernelDumpHeader): boolean {
+  return header.parityOk && header.magic !== Magic.CLEARED &&
+    (SECTOR_SIZES as readonly number[]).includes(header.blockSize);
+}
+
+function layOut(header: KernelDumpHeader, offset: number, size: number): DeviceImage {
+  const keyOffset = offset + header.blockSize;
+  const keySize = header.dumpKeySize ?? 0;
+  const dataOffset = keyOffset + keySize;
+  // Turning blocks round needs all of them.
+  const backwards = header.magic === Magic.TEXTDUMP;
+  const available = Math.max(0, Math.min(header.dumpLength, size - dataOffset));
+  const fits = available > 0 && !(backwards && available < header.dumpLength);
+  return {
+    sectorSize: header.blockSize,
+    header,
+    status: "bad",
+    data: fits ? { offset: dataOffset, size: available } : null,
+    backwards,
+    key: keySize > 0 && fits ? { offset: keyOffset, size: keySize } : null,
+    problems: [problem(
+      "header-trailing-missing",
+      `There is a kernel dump header at offset ${offset}, but none behind its dump: ` +
+        "the dump was interrupted, or the image was cut",
+    )],
+  };
+}

@@ -1,0 +1,276 @@
+/**
+ * The info file beside a dump, `info.<host>.<n>` or `info.<n>`: netdumpd's template written (reference
+ * netdump-protocol.md, section 5.4), and every generation of it and of savecore's read (kernel-dump-formats.md,
+ * sections 2.2 and 2.3).
+ *
+ * @module
+ */
+
+import { escapeLine } from "../../text/escape.ts";
+import type { Compression, KernelDumpHeader } from "./header.ts";
+
+/** What an info file says, ready to be written. */
+export interface InfoLines {
+  /** The client: its name in the dump directory, and its address. */
+  readonly client: { readonly host: string; readonly address: string };
+  /** The kernel dump header, if it arrived. */
+  readonly header: KernelDumpHeader | null;
+  /** Lines of ours behind netdumpd's, before the verdict. */
+  readonly extra: readonly (readonly [label: string, value: string])[];
+  /** The verdict: `Dump complete` or `Dump incomplete: <reason>`; `null` while there is none. */
+  readonly ending: string | null;
+}
+
+/**
+ * Writes an info file in netdumpd's words. Strings from the network are escaped so that none of them can pass for
+ * another line (P8, weakness 25): a panic stays on one line; a version keeps its genuine continuation lines, which
+ * begin with four spaces, and every other line break in it becomes `\n`.
+ */
+export function formatInfo(lines: InfoLines): string {
+  const { client, header } = lines;
+  const block: [label: string, value: string][] = header === null ? [] : [
+    ["Architecture", escapeLine(header.architecture)],
+    ["Architecture Version", `${header.architectureVersion}`],
+    ["Dump Length", `${header.dumpLength}B (${Math.floor(header.dumpLength / 2 ** 20)} MB)`],
+    ["Blocksize", `${header.blockSize}`],
+    ["Compression", typeof header.compression === "number" ? "???" : header.compression ?? "none"],
+    ["Dumptime", formatTime(header.dumpTime)],
+    ["Hostname", escapeLine(header.hostname)],
+    ["Version String", escapeVersion(header.versionString)],
+    ["Panic String", escapeLine(header.panicString)],
+    ["Header Parity Check", header.parityOk ? "Pass" : "Fail"],
+  ];
+  for (const [label, value] of lines.extra) block.push([label, escapeLine(value)]);
+  return `Dump from ${escapeLine(client.host)} [${escapeLine(client.address)}]\n` +
+    block.map(([label, value]) => `  ${label}: ${value}\n`).join("") +
+    (lines.ending === null ? "" : `${escapeLine(lines.ending)}\n`);
+}
+
+const PANIC_LABEL = "  Panic String: ";
+
+/** Continuation line of a version that no reader can take for a key: crashinfo looks for ` +[A-Za-z ]*: `. */
+const GENUINE_CONTINUATION = /^ {4}(?![A-Za-z ]*: )\S/;
+
+/** The version as one value: the line feed at its end is the line's own, none is doubled and none is missing. */
+function escapeVersion(version: string): string {
+  const [first = "", ...rest] = version.replace(/\n$/, "").split("\n");
+  let text = escapeLine(first);
+  for (const line of rest) text += (GENUINE_CONTINUATION.test(line) ? "\n" : "\\n") + escapeLine(line);
+  // A reader must look for this label inside a version whose line feed was cut off (section 2.2).
+  return text.replace(/ {2}(?=Panic String: )/g, " \\x20");
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A time as ctime(3) writes it, in the local zone; `@<seconds>` where no calendar reaches. */
+function formatTime(unixSeconds: number): string {
+  const date = new Date(unixSeconds * 1000);
+  if (Number.isNaN(date.getTime())) return `@${unixSeconds}`;
+  const two = (n: number) => `${n}`.padStart(2, "0");
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${DAYS[date.getDay()]} ${MONTHS[date.getMonth()]} ${`${date.getDate()}`.padStart(2)} ${clock} ` +
+    date.getFullYear();
+}
+
+/** An info file as read: what a line did not say, or said in a way not understood, is `null`. */
+export interface InfoFile {
+  /** The network client in the first line of netdumpd's and our files. */
+  readonly client: { readonly host: string; readonly address: string } | null;
+  /** The dump device in the first line of savecore's files. */
+  readonly device: string | null;
+  readonly architecture: string | null;
+  readonly architectureVersion: number | null;
+  readonly dumpLength: number | null;
+  readonly blockSize: number | null;
+  /** `???` stands for a number that its writer did not know. */
+  readonly compression: Compression | "???" | null;
+  /** Unix time in seconds. A time without a zone is taken as local time. */
+  readonly dumpTime: number | null;
+  readonly hostname: string | null;
+  readonly magic: string | null;
+  /** With its own line feeds. */
+  readonly versionString: string | null;
+  readonly panicString: string | null;
+  readonly parityOk: boolean | null;
+  /** savecore's `Dump Status`: `good`, `bad`, `unknown`. */
+  readonly dumpStatus: string | null;
+  /** Every other line by its label, in order; a label that comes twice is there twice. */
+  readonly others: readonly (readonly [label: string, value: string])[];
+  /** netdumpd's or our verdict, the last line without indentation. */
+  readonly ending: string | null;
+}
+
+const FIRST_LINE = /^Dump (?:header from device:? (?<device>.*)|from (?<host>.*) \[(?<address>[^\]]*)\])\s*$/;
+const KEY_LINE = /^ {2}([A-Za-z][A-Za-z0-9 ]*):(?: (.*))?$/;
+const ENDING = /^(?:Dump (?:complete|incomplete|unsuccessful)|Bad KDH)\b/;
+
+/** The labels that stand before the panic string, in every generation (section 2.2). */
+const BEFORE_PANIC = [
+  "Architecture",
+  "Architecture Version",
+  "Dump Length",
+  "Blocksize",
+  "Compression",
+  "Dumptime",
+  "Hostname",
+  "Magic",
+  "Version String",
+];
+/** The label that ends the panic string, of savecore and of netdumpd. */
+const PARITY_LABELS = ["Dump Parity", "Header Parity Check"];
+
+/** Tells whether a file with this beginning is an info file. */
+export function looksLikeInfo(text: string): boolean {
+  return FIRST_LINE.test(text.split("\n", 1)[0] ?? "");
+}
+
+/**
+ * Reads an info file of savecore (10, 11, 12 and later), netdumpd or this program.
+ *
+ * @returns `undefined` if the first line is none of theirs
+ */
+export function parseInfo(text: string): InfoFile | undefined {
+  const lines = text.replaceAll("\r\n", "\n").split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  const groups = FIRST_LINE.exec(lines[0] ?? "")?.groups;
+  if (groups === undefined) return undefined;
+  const { fields, others, ending } = collect(lines);
+  const fromServer = groups["device"] === undefined;
+  const string = (label: string) => {
+    const value = fields.get(label);
+    return value === undefined ? null : fromServer ? unescape(value) : value;
+  };
+  const number = (label: string) => parseNumber(fields.get(label) ?? "");
+  const compression = fields.get("Compression");
+  return {
+    client: fromServer
+      ? { host: unescape(groups["host"] ?? ""), address: unescape(groups["address"] ?? "") }
+      : null,
+    device: groups["device"] ?? null,
+    architecture: string("Architecture"),
+    architectureVersion: number("Architecture Version"),
+    dumpLength: number("Dump Length"),
+    blockSize: number("Blocksize"),
+    compression: compression === "none" || compression === "gzip" || compression === "zstd" ||
+        compression === "???"
+      ? compression
+      : null,
+    dumpTime: parseTime(fields.get("Dumptime") ?? ""),
+    hostname: string("Hostname"),
+    magic: string("Magic"),
+    versionString: string("Version String"),
+    panicString: string("Panic String"),
+    parityOk: parityVerdict(fields),
+    dumpStatus: fields.get("Dump Status") ?? null,
+    others: others.map(([label, value]) => [label, fromServer ? unescape(value) : value]),
+    ending: ending !== null && fromServer ? unescape(ending) : ending,
+  };
+}
+
+interface Collected {
+  readonly fields: Map<string, string>;
+  readonly others: [label: string, value: string][];
+  readonly ending: string | null;
+}
+
+/** Sorts the lines into labels and values; a repeated block, as netdumpd writes it, wins over the first. */
+function collect(lines: readonly string[]): Collected {
+  const collected = new Map<string, string>();
+  const others: [label: string, value: string][] = [];
+  let ending: string | null = null;
+  for (let at = 1; at < lines.length;) {
+    const line = lines[at++] ?? "";
+    const [, label, value = ""] = KEY_LINE.exec(line) ?? [];
+    if (label === undefined) {
+      if (ENDING.test(line)) ending = line;
+    } else if (label === "Version String") {
+      const end = versionEnd(lines, at);
+      const text = [value, ...lines.slice(at, end)].join("\n");
+      const version = text === "" ? "" : text + "\n";
+      const cut = version.indexOf(PANIC_LABEL);
+      collected.set(label, cut < 0 ? version : version.slice(0, cut));
+      at = end;
+      // The line feed of a version that filled its field is missing: the next label follows at once.
+      if (cut >= 0) at = collectPanic(lines, at, version.slice(cut + PANIC_LABEL.length, -1), collected);
+    } else if (label === "Panic String") {
+      at = collectPanic(lines, at, value, collected);
+    } else if (BEFORE_PANIC.includes(label) || PARITY_LABELS.includes(label) || label === "Dump Status") {
+      collected.set(label, value);
+    } else {
+      others.push([label, value]);
+    }
+  }
+  return { fields: collected, others, ending };
+}
+
+function versionEnd(lines: readonly string[], from: number): number {
+  let end = from;
+  while (end < lines.length && !KEY_LINE.test(lines[end] ?? "") && !ENDING.test(lines[end] ?? "")) end++;
+  return end;
+}
+
+/**
+ * Takes the lines of a panic string up to the parity label. A line that repeats a label already read is part of the
+ * panic, not a key: old writers did not escape it.
+ *
+ * @returns the index of the first line behind the panic string
+ */
+function collectPanic(
+  lines: readonly string[],
+  from: number,
+  first: string,
+  collected: Map<string, string>,
+): number {
+  const isParity = (line: string) => PARITY_LABELS.includes(KEY_LINE.exec(line)?.[1] ?? "");
+  const parityAhead = lines.findIndex((line, index) => index >= from && isParity(line));
+  let end = from;
+  for (; end < lines.length && end !== parityAhead; end++) {
+    const line = lines[end] ?? "";
+    const label = KEY_LINE.exec(line)?.[1];
+    if (parityAhead < 0 && (label !== undefined || ENDING.test(line))) break;
+    if (label !== undefined && BEFORE_PANIC.includes(label) && !collected.has(label)) break;
+  }
+  collected.set("Panic String", [first, ...lines.slice(from, end)].join("\n"));
+  return end;
+}
+
+function parseNumber(text: string): number | null {
+  const value = Number(/^\d+(?=B?\b)/.exec(text)?.[0] ?? NaN);
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+function parityVerdict(fields: ReadonlyMap<string, string>): boolean | null {
+  const check = fields.get("Header Parity Check");
+  if (check === "Pass" || check === "Fail") return check === "Pass";
+  // savecore prints the parity word itself; that it was right shows in the status alone (section 2.2).
+  return fields.get("Dump Status") === "good" ? true : null;
+}
+
+/** A ctime(3) time (local), a strftime `%F %T %z` time, or `@<seconds>`; Unix seconds. */
+function parseTime(text: string): number | null {
+  const c = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) (\d\d):(\d\d):(\d\d) (\d{1,6})$/.exec(text);
+  const month = MONTHS.indexOf(c?.[1] ?? "");
+  const f = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d\d):?(\d\d)$/.exec(text);
+  const date = c !== null && month >= 0
+    ? new Date(Number(c[6]), month, Number(c[2]), Number(c[3]), Number(c[4]), Number(c[5])).getTime()
+    : f !== null
+    ? Date.parse(`${f[1]}T${f[2]}${f[3]}:${f[4]}`)
+    : NaN;
+  const seconds = Number.isNaN(date) ? Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN) : date / 1000;
+  return Number.isSafeInteger(seconds) ? seconds : null;
+}
+
+const ESCAPE = /\\(?:([nrt\\])|x([0-9a-f]{2})|u\{([0-9a-f]{1,4})\})/g;
+
+/**
+ * Takes back the escapes of {@linkcode escapeLine}. netdumpd does not escape: a value with a backslash that
+ * begins no escape of ours is returned as it is.
+ */
+function unescape(value: string): string {
+  if (value.replace(ESCAPE, "").includes("\\")) return value;
+  return value.replace(ESCAPE, (_, short: string, hex: string, unicode: string) => {
+    if (short !== undefined) return { n: "\n", r: "\r", t: "\t" }[short] ?? "\\";
+    return String.fromCharCode(parseInt(hex ?? unicode, 16));
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * The kernel's message buffer: a ring of text and the control structure that tells where it begins (reference
+ * kernel-dump-formats.md, section 4).
+ *
+ * @module
+ */
+
+import { guessOldest } from "./message_order.ts";
+import { type Problem, problem } from "../problem.ts";
+
+/** No kernel has a message buffer larger than this, in bytes; it bounds what is read of one. */
+export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
+
+/** What finding the fields of `struct msgbuf` needs to know of the machine. */
+export interface Machine {
+  readonly littleEndian: boolean;
+  /** Bytes of a pointer. */
+  readonly wordSize: 4 | 8;
+}
+
+/** The fields of `struct msgbuf` that matter. */
+export interface MessageBufferControl {
+  /** Bytes of text. */
+  readonly size: number;
+  /** Bytes ever written, modulo 16 times the size. */
+  readonly writeSequence: number;
+  /** Bytes that syslogd has read, by the same count. */
+  readonly readSequence: number;
+  /** Sum of all bytes of text, modulo 2^32. */
+  readonly checksum: number;
+}
+
+/** The messages in order. */
+export interface MessageBuffer {
+  /** Oldest first, never-written parts left out; unfiltered: escape it before it is shown. */
+  readonly text: string;
+  /** The last part, which nobody had read when the dump was made; `null` if that is not known. */
+  readonly unread: string | null;
+  /** Whether older text was overwritten: then the first line is usually partial. */
+  readonly wrapped: boolean;
+  /** How the order was found: by the control structure, because nothing was overwritten yet, by a guess, or not. */
+  readonly order: "control" | "unwrapped" | "guessed" | "unknown";
+  readonly problems: readonly Problem[];
+}
+
+const MAGIC = 0x063062;
+const SEQUENCE_FACTOR = 16;
+
+/** Bytes of `struct msgbuf` up to the fields that matter: the rest of it may be cut off. */
+export function controlSize({ wordSize }: Machine): number {
+  return wordSize + 24;
+}
+
+/**
+ * Decodes and validates `struct msgbuf`.
+ *
+ * @returns `undefined` if there is none, or none that can be right
+ */
+export function decodeControl(bytes: Uint8Array, machine: Machine): MessageBufferControl | undefined {
+  if (bytes.byteLength < controlSize(machine)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const field = (index: number) => view.getUint32(machine.wordSize + 4 * index, machine.littleEndian);
+  const control = { size: field(1), writeSequence: field(2), readSequence: field(3), checksum: field(4) };
+  const modulus = field(5);
+  const plausible = field(0) === MAGIC && control.size > 0 && control.size <= MESSAGE_BUFFER_LIMIT &&
+    modulus === control.size * SEQUENCE_FACTOR &&
+    control.writeSequence < modulus && control.readSequence < modulus;
+  return plausible ? control : undefined;
+}
+
+/** Whether the control structure's checksum is that of the text. */
+export function checksumMatches(ring: Uint8Array, control: MessageBufferControl): boolean {
+  let sum = 0;
+  for (const byte of ring) sum += byte;
+  return sum % 0x100000000 === control.checksum;
+}
+
+/** Puts the ring in order by its control structure (section 4.3). */
+export function orderByControl(ring: Uint8Array, control: MessageBufferControl): MessageBuffer {
+  const { size, writeSequence, readSequence } = control;
+  const oldest = writeSequence % size;
+  const modulus = size * SEQUENCE_FACTOR;
+  const unreadLength = Math.min(size, (writeSequence - readSequence + modulus) % modulus);
+  const ordered = rotate(ring, oldest);
+  const problems: Problem[] = [];
+  if (!checksumMatches(ring, control)) {
+    problems.push(problem(
+      "message-buffer-checksum",
+      "The message buffer's checksum does not match its text: it changed while it was dumped, or is damaged",
+    ));
+  }
+  return {
+    text: decodeText(ordered),
+    unread: decodeText(ordered.subarray(ordered.byteLength - unreadLength)),
+    wrapped: ordered.length > 0 && ordered[0] !== 0,
+    order: "control",
+    problems: [...problems, ...checkEmpty(ring)],
+  };
+}
+
+/**
+ * Puts the ring in order without a control structure, and says how sure that is (section 4.4).
+ *
+ * @param why why there is no control structure, for the problem's message
+ */
+export function orderByText(ring: Uint8Array, why: string): MessageBuffer {
+  const empty = checkEmpty(ring);
+  const unwrapped = ring.length === 0 || ring.at(-1) === 0;
+  const noControl = problem("message-buffer-no-control", `The message buffer's control structure ${why}`);
+  const buffer = (
+    order: MessageBuffer["order"],
+    ordered: Uint8Array,
+    ...problems: Problem[]
+  ): MessageBuffer => ({
+    text: decodeText(ordered),
+    unread: null,
+    wrapped: !unwrapped,
+    order,
+    problems: [noControl, ...problems],
+  });
+  if (empty.length > 0) return buffer("unwrapped", ring, ...empty);
+  if (unwrapped) return buffer("unwrapped", ring);
+  const guess = guessOldest(ring);
+  if (guess !== undefined) {
+    const message = `Where the message buffer's text begins is a guess: ${guess.reason}`;
+    return buffer("guessed", rotate(ring, guess.oldest), problem("message-buffer-order-guessed", message));
+  }
+  const message = "Where the message buffer's text begins cannot be told: it is shown as it lies in memory";
+  return buffer("unknown", ring, problem("message-buffer-order-unknown", message));
+}
+
+function checkEmpty(ring: Uint8Array): Problem[] {
+  if (ring.some((byte) => byte !== 0)) return [];
+  return [problem("message-buffer-empty", "The message buffer holds no text")];
+}
+
+function rotate(ring: Uint8Array, first: number): Uint8Array {
+  const rotated = new Uint8Array(ring.byteLength);
+  rotated.set(ring.subarray(first));
+  rotated.set(ring.subarray(0, first), ring.byteLength - first);
+  return rotated;
+}
+
+/** NUL bytes are what was never written; the rest is UTF-8 as a rule, and never refused. */
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.filter((byte) => byte !== 0));
+}

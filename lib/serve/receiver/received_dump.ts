@@ -1,0 +1,204 @@
+/**
+ * A session with files: what it does to them, in the order that the promises ask for (P1, P9, P10).
+ *
+ * @module
+ */
+import type { Verdict } from "../session/completeness.ts";
+import type { DumpFiles, Linker } from "../store/dump_files.ts";
+import { compressionOf, describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
+import { describeError } from "../../os/system_error.ts";
+import { encodeHex, type SessionIdentity } from "../session/journal.ts";
+import type { ClientName, DumpRecord } from "../orders.ts";
+import { condense } from "../session/replay.ts";
+import type { RunBuffer } from "./run_buffer.ts";
+import type { Session } from "../session/session.ts";
+
+/** The disk is looked at each time so much of a dump has been written. */
+const SPACE_CHECK_BYTES = 4 * 1024 * 1024;
+/** A write that failed; the message says which and why, and the dump has to be given up. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** What a dump needs of its surroundings. */
+export interface DumpSurroundings {
+  /** Bytes that may still be written to the disk. */
+  spareBytes(): number;
+  /** Makes the links to the newest dump, or takes them away. */
+  readonly link: Linker;
+  /** A journal longer than this is condensed. */
+  readonly longJournalBytes: number;
+}
+
+/** A dump that is being received into files. */
+export class ReceivedDump {
+  readonly files: DumpFiles;
+  readonly #identity: SessionIdentity;
+  readonly #name: ClientName;
+  readonly #session: Session;
+  readonly #surroundings: DumpSurroundings;
+  readonly #link: Linker;
+  #uncheckedBytes = SPACE_CHECK_BYTES;
+  #journalLimit: number;
+  #syncError: unknown;
+
+  constructor(
+    identity: SessionIdentity,
+    name: ClientName,
+    session: Session,
+    files: DumpFiles,
+    surroundings: DumpSurroundings,
+  ) {
+    this.#identity = identity;
+    this.#name = name;
+    this.#session = session;
+    this.files = files;
+    this.#surroundings = surroundings;
+    this.#journalLimit = surroundings.longJournalBytes;
+    this.#link = (request) => surroundings.link(request);
+  }
+
+  /** All that is told about it. */
+  describe(): DumpRecord {
+    return describeDump(this.#inHand());
+  }
+
+  /**
+   * Writes the info file as far as it is known, without an ending.
+   *
+   * @throws {StoreError}
+   */
+  writeInfo(): void {
+    try {
+      this.files.writeInfo(infoText(this.#inHand(), null, null));
+    } catch (error) {
+      throw new StoreError(`cannot write the info file: ${describeError(error)}`);
+    }
+  }
+
+  /**
+   * Writes a run and its journal line, then tells the session: nothing is acked before its write returned (P1).
+   *
+   * @param acks the seqnos that may be acked now are appended
+   * @throws {StoreError}
+   */
+  store(run: RunBuffer, nowMs: number, acks: number[]): void {
+    if (this.#syncError !== undefined) throw new StoreError(`sync error: ${describeError(this.#syncError)}`);
+    try {
+      this.#checkSpace(run.length);
+      const fresh = !this.#session.core.intersects(run.offset, run.offset + run.length);
+      this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset, fresh);
+      this.files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
+    } catch (error) {
+      throw new StoreError(`write error at offset ${run.offset}: ${describeError(error)}`);
+    }
+    for (let i = 0, offset = run.offset; i < run.count; i++) {
+      const length = run.sizeOf(i);
+      if (!this.#session.stored(run.seqno + i, offset, length, nowMs, acks)) {
+        throw new StoreError("the dump has too many holes");
+      }
+      offset += length;
+    }
+    this.files.syncAsItGrows((error) => this.#syncError = error);
+    if (this.files.journal.size > this.#journalLimit) this.#condenseJournal();
+  }
+
+  /** Writes a piece of the kernel dump header. */
+  storeHeader(seqno: number, offset: number, bytes: Uint8Array): void {
+    try {
+      this.files.writeHeader(offset, bytes);
+      this.files.journal.append({ header: [seqno, offset, encodeHex(bytes)] });
+    } catch (error) {
+      throw new StoreError(`cannot write the header: ${describeError(error)}`);
+    }
+    this.#session.headerStored(offset, bytes);
+    if (this.#session.header !== null) this.writeInfo();
+  }
+
+  /** Writes a piece of the key. */
+  storeKey(seqno: number, offset: number, bytes: Uint8Array): void {
+    try {
+      this.files.writeKey(offset, bytes);
+      this.files.journal.append({ key: [seqno, offset, bytes.byteLength] });
+      this.#session.keyStored(offset, bytes.byteLength);
+    } catch (error) {
+      throw new StoreError(`cannot write the key: ${describeError(error)}`);
+    }
+  }
+
+  /** Records the end of a batch that silence proved, which the journal's runs do not show. */
+  recordAcknowledgement(): void {
+    const { state } = this.#session.acknowledgement;
+    try {
+      if (state !== undefined) this.files.journal.append({ acknowledgement: state });
+    } catch (error) {
+      throw new StoreError(`cannot write the journal: ${describeError(error)}`);
+    }
+  }
+
+  /**
+   * Makes the dump final (P1).
+   *
+   * @throws {StoreError}
+   */
+  async finalize(seqno: number, verdict: Verdict): Promise<void> {
+    const ending = verdict.complete ? "Dump complete" : `Dump incomplete: ${verdict.reason}`;
+    try {
+      if (this.#syncError !== undefined) throw this.#syncError;
+      this.files.journal.append({ finished: seqno });
+      await this.files.finalize({
+        complete: verdict.complete,
+        encrypted: this.#session.encrypted,
+        compression: compressionOf(this.#session),
+        coreBytes: finalCoreBytes(this.#session, this.files),
+        info: infoText(this.#inHand(), verdict, ending),
+      }, this.#link);
+    } catch (error) {
+      throw new StoreError(`cannot make the dump final: ${describeError(error)}`);
+    }
+  }
+
+  /**
+   * Labels the dump as incomplete (P10).
+   *
+   * @returns the first error, `undefined` if there was none
+   */
+  async abandon(verdict: Verdict, reason: string): Promise<unknown> {
+    const info = infoText(this.#inHand(), verdict, `Dump incomplete: ${reason}`);
+    return await this.files.abandon(this.#session.encrypted, info, this.#link);
+  }
+
+  #inHand(): DumpInHand {
+    return {
+      identity: this.#identity,
+      name: this.#name,
+      session: this.#session,
+      files: this.files,
+      durationMs: Date.now() - this.#identity.startedMs,
+    };
+  }
+
+  #checkSpace(bytes: number): void {
+    this.#uncheckedBytes += bytes;
+    if (this.#uncheckedBytes < SPACE_CHECK_BYTES) return;
+    this.#uncheckedBytes = 0;
+    if (this.#surroundings.spareBytes() <= 0) {
+      throw new Error("the disk has no more than the space to be kept free");
+    }
+  }
+
+  #condenseJournal(): void {
+    const records = condense(this.#session);
+    if (records === undefined) return;
+    const { files } = this;
+    const { hostName } = this.#name;
+    try {
+      const head = { format: 1, session: this.#identity, place: files.place, hostName } as const;
+      files.journal.rewrite(head, [{ index: files.index }, ...records]);
+      this.#journalLimit = Math.max(this.#surroundings.longJournalBytes, 2 * files.journal.size);
+    } catch {
+      // The long journal is as good as the short one; a full disk shows in the next append.
+      this.#journalLimit *= 2;
+    }
+  }
+}

@@ -1,0 +1,441 @@
+/**
+ * One session's socket and files around its state machine.
+ *
+ * @module
+ */
+import {
+  checkHeader,
+  HEADER_SIZE,
+  HeaderField,
+  type Message,
+  MessageType,
+  readOffset,
+} from "../../protocol/message.ts";
+import { AckSender } from "./ack_sender.ts";
+import type { Bursting, Bursts } from "./bursts.ts";
+import type { Verdict } from "../session/completeness.ts";
+import type { DumpFiles } from "../store/dump_files.ts";
+import type { EventLoop } from "./event_loop.ts";
+import { describeError } from "../../os/system_error.ts";
+import type { SessionIdentity } from "../session/journal.ts";
+import type { JournalFile } from "../store/journal_file.ts";
+import type { ClientName, Outcome, Report } from "../orders.ts";
+import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
+import { RunBuffer } from "./run_buffer.ts";
+import { DataVerdict, type Effect, type Session } from "../session/session.ts";
+import { TransferReports } from "./transfer_reports.ts";
+
+/** Kinds of what others provoke, as they are summed up. */
+const FOREIGN = "datagrams of others were ignored";
+const MALFORMED = "datagrams that are no messages were ignored";
+const ACKS_FAILED = "acks could not be sent";
+const RECEIVES_FAILED = "receives failed";
+
+/** What a transfer needs of the receiver it lives in. */
+export interface TransferHost extends DumpSurroundings {
+  /** Monotonic time in ms. */
+  now(): number;
+  report(report: Report): void;
+  readonly loop: EventLoop;
+  readonly bursts: Bursts;
+  /** Creates the dump's files; throws the file system's errors. */
+  createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
+  /** A dump is final. */
+  completed(files: DumpFiles): Promise<void>;
+  /** The transfer's socket is closed and its place free. */
+  closed(transfer: Transfer): void;
+}
+
+/** What a session that is taken up again has on disk: a dump under way, or the journal of one that is final. */
+export type Resumed =
+  | { readonly files: DumpFiles; readonly name: ClientName }
+  | { readonly journal: JournalFile };
+
+/** A session with its socket and its files. */
+export class Transfer implements Bursting {
+  readonly identity: SessionIdentity;
+  readonly session: Session;
+  readonly #host: TransferHost;
+  readonly #socket: Deno.DatagramConn;
+  readonly #ackPort: number;
+  readonly #acks: AckSender;
+  readonly #buffer = new RunBuffer();
+  readonly #name: Promise<ClientName>;
+  readonly #reports: TransferReports;
+  #dump: ReceivedDump | undefined;
+  #onDisk: DumpFiles | JournalFile | undefined;
+  /** When the run at hand began. */
+  #heardMs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopping = false;
+  #closed = false;
+  /** The dump is being made final, or given up. */
+  #ending: Promise<void> | undefined;
+
+  /** @param name resolves within the time that a first ack may be delayed for DNS (P2) */
+  constructor(
+    host: TransferHost,
+    socket: Deno.DatagramConn,
+    identity: SessionIdentity,
+    session: Session,
+    ackPort: number,
+    name: Promise<ClientName>,
+    resumed?: Resumed,
+  ) {
+    this.#host = host;
+    this.#socket = socket;
+    this.identity = identity;
+    this.session = session;
+    this.#ackPort = ackPort;
+    this.#name = name;
+    if (resumed !== undefined && "journal" in resumed) this.#onDisk = resumed.journal;
+    else if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
+    const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
+    const onError = (error: unknown) => {
+      if (this.#closed) return;
+      this.#reports.notices.provoked(
+        "debug",
+        ACKS_FAILED,
+        `an ack could not be sent: ${describeError(error)}`,
+      );
+    };
+    this.#acks = new AckSender(socket, to, onError, () => host.bursts.watch(this));
+    this.#reports = new TransferReports(identity, (report) => host.report(report));
+  }
+
+  get gathered(): number {
+    return this.#buffer.count;
+  }
+
+  /** Acks the HERALD, or a repeated one. */
+  ackHerald(): void {
+    this.#acks.queue.push(this.identity.heraldSeqno);
+    this.#flushAcks();
+  }
+
+  /** Receives until the socket is closed. */
+  async run(): Promise<void> {
+    this.#setTimer();
+    const { datagram } = this.#buffer;
+    const { loop } = this.#host;
+    while (!this.#closed) {
+      let received: [Uint8Array, Deno.Addr];
+      try {
+        received = await this.#socket.receive(datagram);
+      } catch (error) {
+        if (this.#closed) return;
+        // An ICMP error, on systems that report it here, is anybody's word: it ends nothing (weakness 16).
+        this.#reports.notices.provoked("debug", RECEIVES_FAILED, `a receive failed: ${describeError(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        continue;
+      }
+      const opening = this.#take(received[0].byteLength, received[1] as Deno.NetAddr);
+      if (opening !== undefined) await opening;
+      loop.spend(1);
+      if (loop.spent) await loop.turn();
+    }
+  }
+
+  /** Writes the run at hand and sends the acks that are due. */
+  endOfBurst(): void {
+    if (this.#closed) return;
+    this.#writeRun();
+    this.#flushAcks();
+    if (this.session.acknowledgement.deadlineMs !== undefined) this.#setTimer();
+  }
+
+  /** Ends an open session because the server stops: it is labelled, and can be taken up again (P9, P10). */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.session.phase === "receiving") {
+      this.#writeRun();
+      this.#acks.flush(1);
+    }
+    if (this.session.phase === "receiving") this.#abandon("error", "the server was stopped", true);
+    await this.#ending;
+    this.#close(false);
+  }
+
+  /** Closes a session that has no data yet, or is finished, to make room. */
+  evict(): void {
+    if (this.session.phase === "heralded" || this.session.phase === "finished") this.#close(true);
+  }
+
+  /**
+   * Goes on with a dump that was taken up again.
+   *
+   * @param finishedSeqno seqno of a FINISHED that came before the dump could be made final
+   */
+  resume(finishedSeqno: number | undefined): void {
+    try {
+      this.#reportStarted(true);
+    } catch (error) {
+      this.#failFrom(error);
+      return;
+    }
+    if (finishedSeqno === undefined) return;
+    this.#control({ type: MessageType.FINISHED, seqno: finishedSeqno, offset: 0, payload: new Uint8Array() });
+  }
+
+  /** Tells how far the dump is, if it got further. */
+  reportProgress(): void {
+    if (this.#dump === undefined || this.session.phase !== "receiving") return;
+    this.#reports.progress(this.#dump, this.session);
+  }
+
+  /** One datagram; the promise is only there while the first data waits for the client's name. */
+  #take(size: number, from: Deno.NetAddr): Promise<void> | undefined {
+    if (from.port !== this.#ackPort || from.hostname !== this.identity.client) {
+      const text = `a datagram from ${from.hostname}:${from.port}, who is not the client, was ignored`;
+      this.#reports.notices.provoked("warning", FOREIGN, text);
+      return undefined;
+    }
+    const { view } = this.#buffer;
+    const error = checkHeader(view, 0, size);
+    if (error !== undefined) {
+      this.#reports.notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
+      return undefined;
+    }
+    const type = view.getUint32(HeaderField.TYPE);
+    if (this.#dump === undefined && this.session.phase === "heralded" && type !== MessageType.FINISHED) {
+      return this.#openThenDispatch(type, size);
+    }
+    this.#dispatch(type, size);
+    return undefined;
+  }
+
+  async #openThenDispatch(type: number, size: number): Promise<void> {
+    const offset = readOffset(this.#buffer.view, 0);
+    if (!this.session.canBeginWith(type as MessageType, offset, size - HEADER_SIZE)) return;
+    const name = await this.#name;
+    if (this.#closed) return;
+    try {
+      this.#begin(this.#host.createFiles(this.identity, name), name);
+      this.#reportStarted(false);
+    } catch (error) {
+      this.#dump?.files.discard();
+      this.#onDisk = undefined;
+      this.session.end();
+      this.#reports.refused(
+        error instanceof StoreError
+          ? error.message
+          : `cannot create the dump's files: ${describeError(error)}`,
+      );
+      this.#close(true);
+      return;
+    }
+    this.#dispatch(type, size);
+    this.#setTimer();
+  }
+
+  /** Tells that the dump has files, and what it is. */
+  #reportStarted(resumed: boolean): void {
+    const dump = this.#dump!;
+    dump.writeInfo();
+    this.#reports.started(dump, resumed);
+  }
+
+  #begin(files: DumpFiles, name: ClientName): void {
+    this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
+    this.#onDisk = files;
+  }
+
+  #dispatch(type: number, size: number): void {
+    const { view, datagram } = this.#buffer;
+    const seqno = view.getUint32(HeaderField.SEQNO);
+    const offset = readOffset(view, 0);
+    if (type === MessageType.VMCORE) this.#data(seqno, offset, size - HEADER_SIZE);
+    else if (type !== MessageType.HERALD) {
+      const payload = datagram.subarray(HEADER_SIZE, size);
+      this.#control({ type: type as MessageType, seqno, offset, payload });
+    }
+  }
+
+  #data(seqno: number, offset: number, length: number): void {
+    // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
+    if (this.#buffer.count === 0) this.#heardMs = this.#host.now();
+    switch (this.session.data(offset, length, this.#heardMs)) {
+      case DataVerdict.STORE:
+        if (!this.#buffer.fits(seqno, offset, length)) this.endOfBurst();
+        this.#buffer.add(seqno, offset, length);
+        if (this.#buffer.ended) this.endOfBurst();
+        else this.#host.bursts.watch(this);
+        return;
+      case DataVerdict.ACK:
+        this.#acks.queue.push(seqno);
+        this.#flushAcks();
+        return;
+      case DataVerdict.TOO_LARGE:
+        this.#writeRun();
+        this.#fail(`the dump exceeds the limit of ${this.session.settings.mostBytes} bytes`);
+        return;
+      case DataVerdict.DROP:
+        return;
+    }
+  }
+
+  #writeRun(): void {
+    const run = this.#buffer;
+    if (run.count === 0) return;
+    try {
+      if (this.session.phase === "receiving") this.#dump?.store(run, this.#host.now(), this.#acks.queue);
+    } catch (error) {
+      this.#failFrom(error);
+    }
+    run.clear();
+  }
+
+  #control(message: Message): void {
+    this.#writeRun();
+    const effects = this.session.control(message, this.#host.now(), this.#acks.queue);
+    try {
+      for (const effect of effects) this.#perform(effect, message.seqno);
+    } catch (error) {
+      this.#failFrom(error);
+      return;
+    }
+    if (message.type === MessageType.FINISHED && this.#dump === undefined && effects.length > 0) {
+      this.#reports.empty();
+    }
+    this.#flushAcks();
+    this.#setTimer();
+  }
+
+  #perform(effect: Effect, seqno: number): void {
+    const dump = this.#dump;
+    switch (effect.do) {
+      case "write-header":
+        dump?.storeHeader(seqno, effect.offset, effect.bytes);
+        if (dump !== undefined) this.#reports.header(dump, this.session);
+        return;
+      case "write-key": {
+        const first = this.session.key.covered === 0;
+        dump?.storeKey(seqno, effect.offset, effect.bytes);
+        if (first && dump !== undefined) this.#reports.key(dump);
+        return;
+      }
+      case "ack":
+        this.#acks.queue.push(effect.seqno);
+        return;
+      case "finalize":
+        this.#ending = this.#finalize(seqno, effect.verdict);
+        return;
+    }
+  }
+
+  async #finalize(seqno: number, verdict: Verdict): Promise<void> {
+    const dump = this.#dump;
+    if (dump === undefined) return;
+    try {
+      await dump.finalize(seqno, verdict);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      await this.#giveUp("error", error.message, false);
+      return;
+    }
+    for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
+    this.#flushAcks();
+    this.#setTimer();
+    this.#reports.finished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
+    void this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
+    if (verdict.complete) void this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
+  }
+
+  #failFrom(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.#fail(error.message);
+  }
+
+  #fail(text: string): void {
+    if (this.session.phase !== "ended") this.#abandon("error", text, false);
+  }
+
+  #abandon(outcome: Outcome, text: string, resumable: boolean): void {
+    this.#ending = this.#giveUp(outcome, text, resumable);
+  }
+
+  async #giveUp(outcome: Outcome, text: string, resumable: boolean): Promise<void> {
+    this.session.end();
+    this.#acks.queue.length = 0;
+    const dump = this.#dump;
+    if (dump !== undefined) {
+      const verdict = this.session.verdict();
+      const error = await dump.abandon(verdict, text);
+      if (error !== undefined) {
+        this.#reports.notices.tell("warning", `cannot label the dump: ${describeError(error)}`);
+      }
+      this.#reports.finished(dump, outcome, verdict, text, resumable);
+    }
+    this.#close(!resumable);
+  }
+
+  #flushAcks(): void {
+    const { loop, bursts } = this.#host;
+    loop.spend(this.#acks.flush(this.session.acksTwice ? 2 : 1, loop.room));
+    // The rest goes in the next turn.
+    if (this.#acks.ready) bursts.watch(this);
+  }
+
+  #close(forget: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#acks.close();
+    this.#socket.close();
+    void this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
+    this.#reports.notices.sumUp();
+    this.#host.closed(this);
+  }
+
+  /** Does what no ack depends on. */
+  async #tryOnDisk(what: string, step: () => void | Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#reports.notices.tell("warning", `cannot ${what}: ${describeError(error)}`);
+    }
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    // One that is given up is closed when its dump is labelled.
+    if (this.#closed || this.session.phase === "ended") return;
+    const waitMs = this.session.deadlineMs - this.#host.now();
+    // Timers take 31 bits; a far deadline is looked at again on the way.
+    if (waitMs !== Infinity) this.#timer = setTimeout(this.#onTimer, Math.min(Math.max(waitMs, 1), 60_000));
+  }
+
+  readonly #onTimer = async (): Promise<void> => {
+    // What has arrived by now counts, also what still waits in the socket.
+    await this.#host.loop.turn();
+    await this.#host.loop.turn();
+    if (this.#closed || this.#stopping) return;
+    this.endOfBurst();
+    if (this.session.phase === "ended") return;
+    const due = this.session.due(this.#host.now());
+    switch (due.do) {
+      case "expire-acks":
+        this.session.expireAcks(this.#host.now(), this.#acks.queue);
+        this.#recordAcknowledgement();
+        this.#flushAcks();
+        break;
+      case "end":
+        this.#abandon(due.reason, due.text, false);
+        return;
+      case "close":
+        this.#close(true);
+        return;
+      case "nothing":
+        break;
+    }
+    this.#setTimer();
+  };
+
+  #recordAcknowledgement(): void {
+    try {
+      this.#dump?.recordAcknowledgement();
+    } catch (error) {
+      this.#failFrom(error);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What a transfer tells the supervisor of its dump.
+ *
+ * @module
+ */
+import type { Verdict } from "../session/completeness.ts";
+import type { SessionIdentity } from "../session/journal.ts";
+import { Notices } from "./notices.ts";
+import type { Outcome, Report } from "../orders.ts";
+import type { ReceivedDump } from "./received_dump.ts";
+import type { Session } from "../session/session.ts";
+
+/** Reports of one transfer. */
+export class TransferReports {
+  readonly notices: Notices;
+  readonly #id: string;
+  readonly #report: (report: Report) => void;
+  /** Bytes at the last progress told. */
+  #progressBytes = 0;
+
+  constructor({ id, client }: SessionIdentity, report: (report: Report) => void) {
+    this.#id = id;
+    this.#report = report;
+    this.notices = new Notices((level, text) =>
+      report({ report: "notice", level, id, text: `Client ${client}: ${text}` })
+    );
+  }
+
+  /** The dump could not be begun. */
+  refused(reason: string): void {
+    this.#report({ report: "refused", id: this.#id, reason });
+  }
+
+  /** The dump has files now. */
+  started(dump: ReceivedDump, resumed: boolean): void {
+    this.#report({ report: "started", dump: dump.describe(), resumed });
+  }
+
+  /** The kernel dump header has come, and may be wrong. */
+  header(dump: ReceivedDump, { header }: Session): void {
+    if (header === null) return;
+    const problem = typeof header === "string" ? header : header.parityOk ? null : "its parity is wrong";
+    this.#report({ report: "header", dump: dump.describe(), problem });
+  }
+
+  /** The first piece of the key has come. */
+  key(dump: ReceivedDump): void {
+    this.#report({ report: "key", dump: dump.describe() });
+  }
+
+  /** How far the dump is, if it got further. */
+  progress(dump: ReceivedDump, { core }: Session): void {
+    if (core.covered === this.#progressBytes) return;
+    this.#progressBytes = core.covered;
+    this.#report({ report: "progress", dump: dump.describe() });
+  }
+
+  /** FINISHED came without data. */
+  empty(): void {
+    this.#report({ report: "empty", id: this.#id });
+  }
+
+  /** The dump has ended, one way or another. */
+  finished(
+    dump: ReceivedDump,
+    outcome: Outcome,
+    { missing }: Verdict,
+    reason: string | null,
+    resumable: boolean,
+  ): void {
+    this.#report({
+      report: "finished",
+      dump: dump.describe(),
+      outcome,
+      complete: outcome === "success",
+      reason,
+      missing,
+      resumable,
+    });
+  }
+}

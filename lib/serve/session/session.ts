@@ -1,0 +1,310 @@
+/**
+ * One dump as a state machine: messages and times in, effects out. Owns no socket, file or clock.
+ *
+ * VMCORE messages, of which there are a hundred thousand a second, take the short way: {@linkcode Session.data}
+ * says what to do with one, and {@linkcode Session.stored} is told when its bytes are in the file. All others go
+ * through {@linkcode Session.control}, which answers with effects to be performed in order; if one fails, those
+ * behind it are left out, so that nothing is acked that is not in its file (P1).
+ *
+ * @module
+ */
+import {
+  decodeKernelDumpHeader,
+  KERNEL_DUMP_HEADER_SIZE,
+  type KernelDumpHeader,
+} from "../../kerneldump/files/header.ts";
+import { type Message, MessageType } from "../../protocol/message.ts";
+import { Acknowledgement } from "./acknowledgement.ts";
+import { judge, type Verdict } from "./completeness.ts";
+import { Extents } from "./extents.ts";
+
+/** Largest key that is taken: 16 times what any kernel sends (reference netdump-protocol.md 4.3). */
+export const MOST_KEY_BYTES = 65536;
+/** How long a session without data is kept: a kernel has given up on its HERALD after 12 s. */
+export const HERALD_PATIENCE_MS = 30_000;
+/** Longest life of a session (P7). */
+export const MOST_SESSION_MS = 7 * 86_400_000;
+/** A message that begins this far beyond all others does not prolong the dump, it points into the void. */
+const FAR_BYTES = 64 * 1024 * 1024;
+
+/** Where a session stands. */
+export type Phase =
+  /** HERALD acked, nothing received. */
+  | "heralded"
+  | "receiving"
+  /** FINISHED came; its files are being made final. */
+  | "finishing"
+  /** FINISHED acked; repeated messages are acked again. */
+  | "finished"
+  /** Given up; nothing is acked. */
+  | "ended";
+
+/** What to do with a VMCORE message. */
+export const enum DataVerdict {
+  /** Write it, then call {@linkcode Session.stored}. */
+  STORE,
+  /** It is in the file already, and final: ack it. */
+  ACK,
+  /** Nothing. */
+  DROP,
+  /** End the session: the dump is larger than allowed. */
+  TOO_LARGE,
+}
+
+/** What a control message leads to. */
+export type Effect =
+  | { readonly do: "write-header"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly do: "write-key"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly do: "ack"; readonly seqno: number }
+  /** Make the dump final, then call {@linkcode Session.finalized}. */
+  | { readonly do: "finalize"; readonly verdict: Verdict };
+
+/** Why a session is over before it was finished. */
+export type EndReason = "timeout" | "error";
+
+/** What {@linkcode Session.due} asks for. */
+export type Due =
+  | { readonly do: "nothing" }
+  /** Call {@linkcode Session.expireAcks}. */
+  | { readonly do: "expire-acks" }
+  | { readonly do: "end"; readonly reason: EndReason; readonly text: string }
+  /** The session has answered long enough. */
+  | { readonly do: "close" };
+
+/** Settings of a session. */
+export interface SessionSettings {
+  readonly heraldSeqno: number;
+  /** Silence that ends it. */
+  readonly timeoutMs: number;
+  readonly lingerMs: number;
+  /** Most bytes of the core. */
+  readonly mostBytes: number;
+}
+
+/** One dump being received. */
+export class Session {
+  readonly settings: SessionSettings;
+  readonly core = new Extents();
+  readonly key = new Extents(64);
+  readonly acknowledgement: Acknowledgement;
+  /** VMCORE messages received, and how many of them brought nothing new. */
+  messages = 0;
+  resends = 0;
+  #phase: Phase = "heralded";
+  #header = new Uint8Array(KERNEL_DUMP_HEADER_SIZE);
+  #headerExtents = new Extents(64);
+  #finishedSeqno = 0;
+  readonly #startedMs: number;
+  #heardMs: number;
+  #finishedMs = 0;
+
+  constructor(settings: SessionSettings, nowMs: number) {
+    this.settings = settings;
+    this.acknowledgement = new Acknowledgement(settings.heraldSeqno);
+    this.#startedMs = this.#heardMs = nowMs;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Acks are sent twice once a resend was seen: each lost ack costs a kernel a whole second (P4). */
+  get acksTwice(): boolean {
+    return this.resends > 0;
+  }
+
+  /** The header, once all 512 bytes are in; a text if they are none; `null` before. */
+  get header(): KernelDumpHeader | string | null {
+    if (!this.#headerExtents.contains(0, KERNEL_DUMP_HEADER_SIZE)) return null;
+    try {
+      return decodeKernelDumpHeader(this.#header);
+    } catch (error) {
+      if (error instanceof SyntaxError) return error.message.replace(/^Cannot read kernel dump header: /, "");
+      throw error;
+    }
+  }
+
+  /** Whether the dump is encrypted: a key message is proof enough. */
+  get encrypted(): boolean {
+    const { header } = this;
+    return this.key.covered > 0 ||
+      (header !== null && typeof header === "object" && (header.dumpKeySize ?? 0) > 0);
+  }
+
+  /** Judges what has been received so far. */
+  verdict(): Verdict {
+    return judge({ core: this.core, key: this.key, header: this.header });
+  }
+
+  /**
+   * Tells whether a first message is one that a dump can begin with. Others, empty or pointing beyond what a dump may
+   * have, do not even make an empty file (P7).
+   */
+  canBeginWith(type: MessageType, offset: number, length: number): boolean {
+    const most = type === MessageType.KDH
+      ? KERNEL_DUMP_HEADER_SIZE
+      : type === MessageType.EKCD_KEY
+      ? MOST_KEY_BYTES
+      : this.settings.mostBytes;
+    return type !== MessageType.HERALD && length > 0 && offset + length <= most;
+  }
+
+  /** Says what to do with a VMCORE message. */
+  data(offset: number, length: number, nowMs: number): DataVerdict {
+    this.#heardMs = nowMs;
+    if (this.#phase === "finished") {
+      return this.core.contains(offset, offset + length) ? DataVerdict.ACK : DataVerdict.DROP;
+    }
+    if (this.#phase !== "heralded" && this.#phase !== "receiving") return DataVerdict.DROP;
+    if (offset + length > this.settings.mostBytes) {
+      return offset > this.core.end + FAR_BYTES ? DataVerdict.DROP : DataVerdict.TOO_LARGE;
+    }
+    this.#phase = "receiving";
+    return length === 0 ? DataVerdict.ACK : DataVerdict.STORE;
+  }
+
+  /**
+   * Notes that a VMCORE message is in the file.
+   *
+   * @param acks the seqnos that may be acked now are appended
+   * @returns false if the dump has more holes than can be kept track of, and must be ended
+   */
+  stored(seqno: number, offset: number, length: number, nowMs: number, acks: number[]): boolean {
+    const fresh = this.core.add(offset, offset + length);
+    if (fresh < 0) return false;
+    this.messages++;
+    if (fresh === 0) this.resends++;
+    this.acknowledgement.stored(seqno, length, nowMs, acks);
+    return true;
+  }
+
+  /**
+   * Takes a message of any type but VMCORE and HERALD.
+   *
+   * @param acks seqnos of earlier messages that may be acked because of this one are appended
+   */
+  control(message: Message, nowMs: number, acks: number[]): Effect[] {
+    this.#heardMs = nowMs;
+    if (this.#phase === "ended") return [];
+    const ack: Effect = { do: "ack", seqno: message.seqno };
+    switch (message.type) {
+      case MessageType.KDH:
+        return this.#takePiece(message, KERNEL_DUMP_HEADER_SIZE, acks, ack);
+      case MessageType.EKCD_KEY:
+        return this.#takePiece(message, MOST_KEY_BYTES, acks, ack);
+      case MessageType.FINISHED:
+        return this.#takeFinished(message.seqno, acks, ack);
+      default:
+        return [];
+    }
+  }
+
+  /** Notes that a piece of the header is in its file. */
+  headerStored(offset: number, bytes: Uint8Array): void {
+    this.#header.set(bytes, offset);
+    this.#headerExtents.add(offset, offset + bytes.byteLength);
+  }
+
+  /** Notes that a piece of the key is in its file. */
+  keyStored(offset: number, length: number): void {
+    this.key.add(offset, offset + length);
+  }
+
+  /** Notes that the dump is final (P1); returns the ack of FINISHED. */
+  finalized(nowMs: number): Effect[] {
+    this.#phase = "finished";
+    this.#finishedMs = nowMs;
+    return [{ do: "ack", seqno: this.#finishedSeqno }];
+  }
+
+  /** The pieces of the header that are in. */
+  headerPieces(): { readonly offset: number; readonly bytes: Uint8Array }[] {
+    return this.#headerExtents.ranges().map(({ start, end }) => ({
+      offset: start,
+      bytes: this.#header.slice(start, end),
+    }));
+  }
+
+  /** Puts a session that was taken up from its journal into its phase (P9). */
+  enter(phase: "heralded" | "receiving" | "finished", nowMs: number): void {
+    this.#phase = phase;
+    this.#heardMs = this.#finishedMs = nowMs;
+  }
+
+  /** Gives the session up: nothing is acked from now on. */
+  end(): void {
+    this.#phase = "ended";
+  }
+
+  /** When {@linkcode due} has something to say, in ms. */
+  get deadlineMs(): number {
+    switch (this.#phase) {
+      case "heralded":
+        return this.#startedMs + HERALD_PATIENCE_MS;
+      case "receiving":
+        return Math.min(
+          this.acknowledgement.deadlineMs ?? Infinity,
+          this.#heardMs + this.settings.timeoutMs,
+          this.#startedMs + MOST_SESSION_MS,
+        );
+      case "finishing":
+        return Infinity;
+      case "finished":
+        return this.#finishedMs + this.settings.lingerMs;
+      default:
+        return -Infinity;
+    }
+  }
+
+  /** Says what the time asks for. */
+  due(nowMs: number): Due {
+    if (nowMs < this.deadlineMs) return { do: "nothing" };
+    if (this.#phase !== "receiving") return { do: "close" };
+    if (nowMs >= this.#heardMs + this.settings.timeoutMs) {
+      return { do: "end", reason: "timeout", text: "client timed out" };
+    }
+    if (nowMs >= this.#startedMs + MOST_SESSION_MS) {
+      return { do: "end", reason: "error", text: "the dump took too long" };
+    }
+    return { do: "expire-acks" };
+  }
+
+  /** Ends a batch that shows no end, if the silence proves it (see {@linkcode Acknowledgement.expire}). */
+  expireAcks(nowMs: number, acks: number[]): void {
+    this.acknowledgement.expire(nowMs, acks);
+  }
+
+  #takePiece(message: Message, most: number, acks: number[], ack: Effect): Effect[] {
+    const { offset, payload, type } = message;
+    const end = offset + payload.byteLength;
+    if (end > most || payload.byteLength === 0) return [];
+    // What is final is not written again: what is in it is acked (P1).
+    if (this.#phase === "finished") {
+      const extents = type === MessageType.KDH ? this.#headerExtents : this.key;
+      return extents.contains(offset, end) ? [ack] : [];
+    }
+    if (this.#phase === "finishing") return [];
+    this.#phase = "receiving";
+    this.acknowledgement.other(message.seqno, acks);
+    return [{ do: type === MessageType.KDH ? "write-header" : "write-key", offset, bytes: payload }, ack];
+  }
+
+  #takeFinished(seqno: number, acks: number[], ack: Effect): Effect[] {
+    switch (this.#phase) {
+      case "heralded":
+        // Nothing was sent, so there is nothing to keep.
+        this.#phase = "finished";
+        this.#finishedMs = this.#heardMs;
+        return [ack];
+      case "receiving":
+        this.#phase = "finishing";
+        this.#finishedSeqno = seqno;
+        this.acknowledgement.other(seqno, acks);
+        return [{ do: "finalize", verdict: this.verdict() }];
+      case "finished":
+        return [ack];
+      default:
+        return [];
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkInspectOptions } from "../../../lib/cli/inspect/options.ts";
+import { inspectCommand } from "../../../lib/cli/options.ts";
+import { parseCommand, UsageError } from "../../../lib/cli/parse.ts";
+
+function check(...args: string[]): void {
+  const parsed = parseCommand(inspectCommand, args);
+  if (typeof parsed === "string") throw new Error("help");
+  checkInspectOptions(parsed.options, parsed.operands);
+}
+
+for (
+  const [args, message] of [
+    [["--virtual=0x", "a"], 'expected an address, such as 0xffffffff81000000 or 4096, found "0x"'],
+    [["--virtual=ffff", "a"], 'found "ffff"'],
+    [["--physical=0x10000000000000000", "a"], 'found "0x10000000000000000"'],
+    [["--physical=18446744073709551616", "a"], 'found "18446744073709551616"'],
+    [["--virtual=0x10", "--physical=0x10", "a"], "Options --physical and --virtual exclude each other"],
+    [["--virtual=0x10", "--output=o", "a"], "Options --virtual and --output exclude each other"],
+    [["--virtual=0x10", "--json", "a"], "Options --virtual and --json exclude each other"],
+    [["--output=o", "--dmesg", "a"], "Options --output and --dmesg exclude each other"],
+    [["--output=o", "--verify", "a"], "Options --output and --verify exclude each other"],
+    [["--output=o", "a", "b"], "Option --output takes one FILE"],
+    [["--physical=1", "a", "b"], "Option --physical takes one FILE"],
+    [["--raw", "a"], "Option --raw needs --physical or --virtual"],
+    [["--physical=1", "--length=0", "a"], "Option --length: expected a size of at least one byte"],
+    [["--priorities", "a"], "Option --priorities needs --dmesg"],
+    [["--passphrase-file=p", "a"], "Option --passphrase-file needs --private-key"],
+  ] as [string[], string][]
+) {
+  Deno.test(`inspect refuses "${args.join(" ")}"`, () => {
+    assertThrows(() => check(...args), UsageError, message);
+  });
+}
+
+Deno.test("inspect takes every combination that makes sense", () => {
+  check("--json", "--dmesg", "--priorities", "--verify", "a", "b");
+  check(
+    "--virtual=0xffffffffffffffff",
+    "--length=4k",
+    "--raw",
+    "--private-key=k",
+    "--passphrase-file=p",
+    "a",
+  );
+  check("--physical=4096", "a");
+  check("--private-key=k", "--output=o", "a");
+  assertEquals(parseCommand(inspectCommand, ["--virtual=0XFF", "a"]) !== "help", true);
+});

@@ -1,0 +1,163 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { examine } from "../../../lib/inspect/examine.ts";
+import { makeReport, type Report, toJsonLine } from "../../../lib/inspect/tell/report.ts";
+import { formatFindings } from "../../../lib/inspect/tell/text.ts";
+import { styleFor } from "../../../lib/text/style.ts";
+import { buildElfCore, buildMessageBuffer, buildMinidump } from "../../kerneldump/synthetic.ts";
+import { minidumpWithMessages, receivedDump, withFiles } from "../dumps.ts";
+
+const MINIDUMP = minidumpWithMessages("<6>hello\npanic: boom\ncpuid = 0\n");
+
+interface Shown {
+  readonly report: Report;
+  readonly json: string;
+  readonly text: string;
+}
+
+async function show(
+  name: string,
+  files: Record<string, Uint8Array | string>,
+  messages = false,
+): Promise<Shown> {
+  let shown: Shown | undefined;
+  await withFiles(files, async (_, path) => {
+    const examination = await examine(path(name), { thoroughness: "look", privateKey: null });
+    examination.close();
+    const findings = { ...examination.findings, file: name };
+    const report = makeReport(findings, { messages, priorities: false });
+    shown = { report, json: toJsonLine(report), text: formatFindings(findings, styleFor(false, true)) };
+  });
+  return shown!;
+}
+
+Deno.test("makeReport() gives every key of a received minidump, in order, as documented", async () => {
+  const { json } = await show("vmcore.w1.0", receivedDump("w1.0", MINIDUMP), true);
+  const expected = {
+    file: "vmcore.w1.0",
+    size: 36864,
+    layers: [],
+    kind: "minidump",
+    kernelDumpHeader: {
+      source: "kdh.w1.0",
+      magic: "FreeBSD Kernel Dump",
+      architecture: "amd64",
+      version: 4,
+      architectureVersion: 2,
+      dumpLength: 36864,
+      dumpExtent: 36864,
+      dumpTime: "2023-05-17T13:07:58Z",
+      dumpKeySize: 0,
+      blockSize: 4096,
+      compression: "none",
+      hostname: "w1.example",
+      versionString: "FreeBSD 14.0-CURRENT #2 main-n261806-d3a49f62a284: Mon Mar 27 16:15:25 UTC 2023\n" +
+        "    tj@displacementactivity:/usr/obj/usr/src/amd64.amd64/sys/GENERIC\n",
+      panicString: "sleeping thread",
+      parity: "ok",
+    },
+    minidump: {
+      architecture: "amd64",
+      version: 3,
+      messageBufferSize: 8120,
+      bitmapSize: 4096,
+      pageTableSize: 4096,
+      kernelBase: "0xfffffe0000000000",
+      directMapBase: "0xfffff80000000000",
+      directMapEnd: "0xfffffc0000000000",
+      dumpAvailSize: 4096,
+      pageSize: 4096,
+      pages: 3,
+    },
+    elf: null,
+    messageBuffer: "hello\npanic: boom\ncpuid = 0\n",
+    complete: true,
+    problems: [],
+  };
+  assertEquals(json, JSON.stringify(expected) + "\n");
+});
+
+Deno.test("makeReport() gives the segments of a full dump with addresses of its machine's width", async () => {
+  const core = buildElfCore({
+    bits: 32,
+    littleEndian: false,
+    machine: 20,
+    segments: [{ address: 0x100000n, contents: new Uint8Array(4096) }],
+  });
+  const { report } = await show("vmcore.0", { "vmcore.0": core });
+  assertEquals([report.kernelDumpHeader, report.minidump, report.messageBuffer], [null, null, null]);
+  assertEquals(report.elf, {
+    class: 32,
+    byteOrder: "big",
+    machine: "powerpc",
+    segments: [{ offset: 4096, physicalAddress: "0x00100000", fileSize: 4096, memorySize: 4096 }],
+  });
+});
+
+Deno.test("makeReport() leaves null what an architecture lacks", async () => {
+  const { report } = await show("v", { v: buildMinidump({ architecture: "i386", version: 1 }) });
+  assertEquals(report.minidump?.kernelBase.length, 10);
+  assertEquals(
+    [report.minidump?.directMapBase, report.minidump?.directMapEnd, report.minidump?.dumpAvailSize],
+    [null, null, null],
+  );
+});
+
+Deno.test("makeReport() has the same keys for every file, null where something is absent", async () => {
+  const files = { ...receivedDump("w1.0", MINIDUMP), text: "hello", empty: "" };
+  const keys = [
+    "file,size,layers,kind,kernelDumpHeader,minidump,elf,messageBuffer,complete,problems",
+  ];
+  for (const name of Object.keys(files)) {
+    const { report, json } = await show(name, files, true);
+    assertEquals([Object.keys(report).join()], keys);
+    assertEquals(json.includes("undefined"), false);
+  }
+  const { report } = await show("info.w1.0", files);
+  assertEquals(
+    [report.kernelDumpHeader?.version, report.kernelDumpHeader?.dumpExtent, report.kernelDumpHeader?.magic],
+    [null, null, null],
+  );
+});
+
+/** What a terminal obeys, or what turns text around. */
+// deno-lint-ignore no-control-regex
+const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+Deno.test("nothing from a dump reaches the terminal raw, as text or as JSON (P8)", async () => {
+  const evil = "\x1b[31m\x9b2J\r\u202eevil\x07\n  Whole     yes";
+  const dump = buildMinidump({
+    messageBuffer: buildMessageBuffer({
+      text: `<6>${evil}\npanic: ${evil}\ncpuid = 0\nKDB: stack backtrace:\n${evil}`,
+    }),
+  });
+  const header = { hostname: evil, panicString: evil, versionString: evil, architecture: "\x1b[2J" };
+  const files = receivedDump("w1.0", dump, {
+    header,
+    extra: [["Client", evil]],
+    ending: `Dump incomplete: ${evil}`,
+  });
+  for (const name of Object.keys(files)) {
+    const { text, json } = await show(name, files, true);
+    assertEquals(RAW.test(text), false, name);
+    assertEquals(RAW.test(json.trimEnd()), false, name);
+    // A panic of several lines is indented below its label: it cannot forge one.
+    assertEquals(text.split("\n").filter((line) => /^ {2}Whole {5}yes/.test(line)).length <= 1, true);
+  }
+  const { report } = await show("vmcore.w1.0", files);
+  assertEquals(report.kernelDumpHeader?.panicString, evil);
+});
+
+Deno.test("formatFindings() begins with host, time, panic, version and whether the dump is whole", async () => {
+  const { text } = await show("vmcore.w1.0", receivedDump("w1.0", MINIDUMP));
+  const labels = text.split("\n").slice(2, 9).map((line) => line.trim().split(/\s+/)[0]);
+  assertEquals(labels.filter((label) => /^[A-Z]/.test(label ?? "")), [
+    "Host",
+    "When",
+    "Panic",
+    "Version",
+    "Whole",
+  ]);
+  assertMatch(text, /^vmcore\.w1\.0: minidump of amd64, version 3, 36\.0 KiB \(36864 bytes\)\n/);
+  assertMatch(text, /\n {2}Whole {5}yes\n/);
+  assertMatch(text, /\n {2}pages {12}0x6000 {2}12\.0 KiB {2}12288\n/);
+});

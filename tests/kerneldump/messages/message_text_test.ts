@@ -1,0 +1,119 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { findPanic, lastBoot, stripPriorities } from "../../../lib/kerneldump/messages/message_text.ts";
+
+/** The end of a panic's messages, in the form in which the kernel prints them. */
+const PAGE_FAULT = `da0: <VBOX HARDDISK 1.0> Fixed Direct Access SPC-3 SCSI device
+ugen0.2: <VirtualBox USB Tablet> at usbus0
+
+
+Fatal trap 12: page fault while in kernel mode
+cpuid = 3; apic id = 03
+fault virtual address	= 0x18
+fault code		= supervisor read data, page not present
+instruction pointer	= 0x20:0xffffffff80c1b1b0
+stack pointer	        = 0x28:0xfffffe00e1d4c9c0
+frame pointer	        = 0x28:0xfffffe00e1d4c9f0
+code segment		= base 0x0, limit 0xfffff, type 0x1b
+			= DPL 0, pres 1, long 1, def32 0, gran 1
+processor eflags	= interrupt enabled, resume, IOPL = 0
+current process		= 1234 (sh)
+trap number		= 12
+panic: page fault
+cpuid = 3
+time = 1684328878
+KDB: stack backtrace:
+#0 0xffffffff80c694a5 at kdb_backtrace+0x65
+#1 0xffffffff80c1bb5f at vpanic+0x17f
+--- trap 0xc, rip = 0xffffffff80c1b1b0, rsp = 0xfffffe00e1d4c9c0, rbp = 0xfffffe00e1d4c9f0 ---
+db_trace_self_wrapper() at db_trace_self_wrapper+0x2b/frame 0xfffffe00e1d4c7a0
+Uptime: 1d2h3m4s
+Dumping 512 out of 8160 MB:..4%..`;
+
+Deno.test("findPanic() shows a fatal trap from its first line, the panic, its processor, frames and uptime", () => {
+  const excerpt = findPanic(PAGE_FAULT)!;
+  assertEquals(excerpt.panic, "page fault");
+  assertEquals(excerpt.cpu, 3);
+  assertEquals(excerpt.uptime, "1d2h3m4s");
+  assertEquals(excerpt.before[0], "Fatal trap 12: page fault while in kernel mode");
+  assertEquals(excerpt.before.length, 12);
+  assertEquals(excerpt.backtrace, [
+    "#0 0xffffffff80c694a5 at kdb_backtrace+0x65",
+    "#1 0xffffffff80c1bb5f at vpanic+0x17f",
+    "--- trap 0xc, rip = 0xffffffff80c1b1b0, rsp = 0xfffffe00e1d4c9c0, rbp = 0xfffffe00e1d4c9f0 ---",
+    "db_trace_self_wrapper() at db_trace_self_wrapper+0x2b/frame 0xfffffe00e1d4c7a0",
+  ]);
+  assertEquals(excerpt.lines[0], "panic: page fault");
+  assertEquals(excerpt.lines.at(-1), "Uptime: 1d2h3m4s");
+});
+
+Deno.test("findPanic() shows ten lines before a panic, without priorities and time stamps", () => {
+  const before = Array.from({ length: 30 }, (_, i) => `<6>[${i}.000001] line ${i}\n`).join("");
+  const text = before + "[30] panic: first line\nsecond line\n[30] cpuid = 0\n[30] Uptime: 30s\n";
+  const excerpt = findPanic(text)!;
+  assertEquals(excerpt.before, Array.from({ length: 10 }, (_, i) => `line ${i + 20}`));
+  assertEquals(excerpt.panic, "first line\nsecond line");
+  assertEquals(excerpt.lines, ["panic: first line", "second line", "cpuid = 0", "Uptime: 30s"]);
+  assertEquals(excerpt.backtrace, []);
+});
+
+Deno.test("findPanic() takes the first of two panics, and no program's message for one", () => {
+  const text = "panic: said by a program\nother\n".repeat(20) +
+    "panic: the cause\ncpuid = 1\ntime = 5\npanic: the consequence\ncpuid = 1\nUptime: 5s\n";
+  assertEquals(findPanic(text)?.panic, "the cause");
+  assertEquals(findPanic("panic: one processor, no debugger\n")?.panic, "one processor, no debugger");
+  assertEquals(
+    findPanic("panic: one processor\nKDB: stack backtrace:\nkdb_backtrace() at x+0x1\nKDB: enter: panic\n"),
+    {
+      before: [],
+      lines: [
+        "panic: one processor",
+        "KDB: stack backtrace:",
+        "kdb_backtrace() at x+0x1",
+        "KDB: enter: panic",
+      ],
+      panic: "one processor",
+      cpu: null,
+      backtrace: ["kdb_backtrace() at x+0x1"],
+      uptime: null,
+    },
+  );
+  assertEquals(findPanic("nothing bad\nhappened\n"), undefined);
+  assertEquals(findPanic(""), undefined);
+});
+
+Deno.test("findPanic() keeps the registers that arm prints between frames", () => {
+  const frames = [
+    "db_trace_self() at db_trace_self",
+    "\t pc = 0xc05f6d80  lr = 0xc02a9e60",
+    "vpanic() at vpanic+0x1a8",
+  ];
+  const text = `panic: x\ncpuid = 0\nKDB: stack backtrace:\n${frames.join("\n")}\nKDB: enter: panic\n`;
+  assertEquals(findPanic(text)?.backtrace, frames);
+});
+
+Deno.test("findPanic() leaves the panics of earlier boots alone", () => {
+  const old = "panic: long ago\ncpuid = 0\nUptime: 1s\n";
+  assertEquals(findPanic(old + "---<<BOOT>>---\nall is well\n"), undefined);
+  const again = old + "---<<BOOT>>---\nCopyright (c) 1992-2023 The FreeBSD Project.\npanic: now\ncpuid = 0\n";
+  assertEquals(findPanic(again)?.panic, "now");
+});
+
+Deno.test("lastBoot() finds the boot tag, with decoration, or the first line of older kernels", () => {
+  assertEquals(lastBoot("a\n---<<BOOT>>---\nb\n<2>[1] ---<<BOOT>>---\nc\n"), "<2>[1] ---<<BOOT>>---\nc\n");
+  const old = "Copyright (c) 1992-2012 The FreeBSD Project.\nc\n";
+  assertEquals(lastBoot(old.repeat(2)), old);
+  assertEquals(lastBoot("say ---<<BOOT>>---\n"), "say ---<<BOOT>>---\n");
+});
+
+Deno.test("stripPriorities() removes them from all lines, and nothing else", () => {
+  assertEquals(stripPriorities("<6>a<6>\nb\n<118>c\n <5>d\n<x>e"), "a<6>\nb\nc\n <5>d\n<x>e");
+});
+
+Deno.test("findPanic() survives any text", () => {
+  const line = fc.constantFrom(...PAGE_FAULT.split("\n"), "---<<BOOT>>---", "panic: x", "\0", "<6>", "[1] ");
+  fc.assert(fc.property(fc.array(line, { maxLength: 400 }), (lines) => {
+    const excerpt = findPanic(lines.join("\n"));
+    if (excerpt !== undefined) assertEquals(excerpt.lines[0]?.startsWith("panic: "), true);
+  }));
+});
