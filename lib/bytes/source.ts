@@ -1,11 +1,9 @@
 /**
- * Where the bytes of a dump come from: a file or a dump device, a window of another source, and (in
- * `decrypt.ts` and `decompress.ts`) what lies below encryption and compression.
+ * Bytes that are read by offset, whatever holds them: a file, a window of another source, memory, or what lies below
+ * encryption and compression.
  *
  * @module
  */
-
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /** Bytes that can be read by offset. */
 export interface Source {
@@ -26,65 +24,6 @@ export interface Source {
 
 /** The largest single read: longer spans are read piece by piece. */
 export const MAX_READ_BYTES = 16 * 2 ** 20;
-
-/** A regular file or a block device. */
-export class FileSource implements Source {
-  readonly randomAccess = true;
-  readonly size: number;
-  readonly #fd: number;
-
-  private constructor(fd: number, size: number) {
-    this.#fd = fd;
-    this.size = size;
-  }
-
-  /**
-   * Opens a file for reading.
-   *
-   * @throws {Error} of the file system; `TypeError` if it is a pipe, a socket or a terminal, which have no end to read from
-   */
-  static open(path: string): FileSource {
-    const stat = Deno.statSync(path);
-    if (!stat.isFile && stat.isBlockDevice !== true && !isDiskOfBsd(stat)) {
-      throw new TypeError("it is neither a file nor a disk");
-    }
-    const fd = openSync(path, "r");
-    try {
-      return new FileSource(fd, fstatSync(fd).isFile() ? fstatSync(fd).size : deviceSize(path));
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-  }
-
-  // deno-lint-ignore require-await
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    if (length > MAX_READ_BYTES) throw new RangeError(`Cannot read ${length} bytes at once`);
-    const wanted = Math.max(0, Math.min(length, this.size - offset));
-    const bytes = new Uint8Array(wanted);
-    let filled = 0;
-    while (filled < wanted) {
-      const count = readSync(this.#fd, bytes, filled, wanted - filled, offset + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return filled < wanted ? bytes.subarray(0, filled) : bytes;
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-  }
-}
-
-/** The BSDs have no block devices: their disks are character devices with a block count. */
-function isDiskOfBsd(stat: Deno.FileInfo): boolean {
-  return stat.isCharDevice === true && Deno.build.os === "freebsd";
-}
-
-function deviceSize(path: string): number {
-  using file = Deno.openSync(path);
-  return file.seekSync(0, Deno.SeekMode.End);
-}
 
 /** A window of another source, which it does not own: closing it does nothing. */
 export class WindowSource implements Source {
@@ -112,19 +51,59 @@ export class WindowSource implements Source {
 }
 
 /**
- * Reads a source from front to back in pieces, the last one shorter.
- *
- * @param pieceBytes the size of a piece
+ * Reads `length` bytes at `offset`; fewer only where the data ends, none beyond it. Callers bound `length`
+ * themselves: it never comes from a dump unchecked. The bytes are theirs to keep: no later read changes them.
  */
-export async function* readThrough(
-  source: Source,
-  pieceBytes: number,
-  from = 0,
-): AsyncGenerator<Uint8Array, void> {
-  for (let offset = from;;) {
-    const piece = await source.read(offset, pieceBytes);
-    if (piece.byteLength > 0) yield piece;
-    if (piece.byteLength < pieceBytes) return;
-    offset += piece.byteLength;
+export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** A stretch of a file, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Makes bytes in memory readable like a file. */
+export function readAtOf(bytes: Uint8Array): ReadAt {
+  return (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length));
+}
+
+/** Makes a stretch of a file readable as a file of its own. */
+export function readAtWithin(readAt: ReadAt, extent: Extent): ReadAt {
+  return (offset, length) => {
+    const available = Math.max(0, extent.size - offset);
+    return readAt(extent.offset + offset, Math.min(length, available));
+  };
+}
+
+/** The largest single read that {@linkcode readSpan} asks for. */
+const PIECE_SIZE = 1024 * 1024;
+
+/**
+ * Reads a span piece by piece, so that a file which ends before it costs only the memory of what is there.
+ *
+ * @param length bounded by the caller
+ */
+export async function readSpan(readAt: ReadAt, offset: number, length: number): Promise<Uint8Array> {
+  if (length <= PIECE_SIZE) return await readAt(offset, length);
+  const pieces: Uint8Array[] = [];
+  let found = 0;
+  while (found < length) {
+    const asked = Math.min(PIECE_SIZE, length - found);
+    const piece = await readAt(offset + found, asked);
+    pieces.push(piece);
+    found += piece.byteLength;
+    if (piece.byteLength < asked) break;
   }
+  const span = new Uint8Array(found);
+  let at = 0;
+  for (const piece of pieces) {
+    span.set(piece, at);
+    at += piece.byteLength;
+  }
+  return span;
+}
+
+/** Rounds up to a multiple of `unit`. */
+export function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
 }

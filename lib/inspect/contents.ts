@@ -14,7 +14,7 @@ import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/min
 import { checkMinidump, minidumpSize } from "../kerneldump/minidump_check.ts";
 import { PageMap } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
-import type { ReadAt } from "../kerneldump/read_at.ts";
+import type { ReadAt } from "../bytes/source.ts";
 import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";
 import { formatSize } from "../text/units.ts";
 import type { MinidumpFacts, TextdumpFacts } from "./findings.ts";

@@ -14,7 +14,7 @@ import { factsOfHeader, factsOfInfo, type Findings, type HeaderFacts, type Kind 
 import type { OpenedLayers } from "./open/layers.ts";
 import type { PrivateKey } from "./open/private_key.ts";
 import type { OnProgress } from "./judge/read_through.ts";
-import type { FileSource } from "../bytes/source.ts";
+import type { FileSource } from "../os/file_source.ts";
 import { summarize } from "./summary.ts";
 
 /**

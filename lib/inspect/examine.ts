@@ -22,7 +22,8 @@ import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judg
 import { type OpenedLayers, openLayers } from "./open/layers.ts";
 import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
 import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
-import { FileSource, type Source } from "../bytes/source.ts";
+import { FileSource } from "../os/file_source.ts";
+import type { Source } from "../bytes/source.ts";
 import {
   chooseHeader,
   type ExamineOptions,

@@ -5,7 +5,7 @@
  */
 
 import { type TranslatableMinidump, translate } from "./minidump/address_translation.ts";
-import type { ReadAt } from "./read_at.ts";
+import type { ReadAt } from "../bytes/source.ts";
 
 /** A stretch of memory inside one page: its bytes, or why there are none. */
 export type MemoryPiece =

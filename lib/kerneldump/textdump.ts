@@ -6,7 +6,7 @@
  */
 
 import { type Problem, problem } from "./problem.ts";
-import { type ReadAt, readSpan, roundUp } from "./read_at.ts";
+import { type ReadAt, readSpan, roundUp } from "../bytes/source.ts";
 
 /** A member of a textdump. */
 export interface TextdumpMember {

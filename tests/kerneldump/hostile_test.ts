@@ -16,7 +16,7 @@ import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { checkMinidump } from "../../lib/kerneldump/minidump_check.ts";
 import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
 import { completeness } from "../../lib/kerneldump/problem.ts";
-import type { ReadAt } from "../../lib/kerneldump/read_at.ts";
+import type { ReadAt } from "../../lib/bytes/source.ts";
 import { readTextdump } from "../../lib/kerneldump/textdump.ts";
 import {
   buildElfCore,

@@ -3,7 +3,7 @@ import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { checkMinidump, minidumpSize } from "../../lib/kerneldump/minidump_check.ts";
 import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
 import { completeness, type Problem, problem, PROBLEMS } from "../../lib/kerneldump/problem.ts";
-import { readAtOf } from "../../lib/kerneldump/read_at.ts";
+import { readAtOf } from "../../lib/bytes/source.ts";
 import { realVmcore, testWithVmcores } from "./real_vmcores.ts";
 import { buildMinidump, buildReferenceFixture, concatenate, MINIDUMP_KINDS } from "./synthetic.ts";
 

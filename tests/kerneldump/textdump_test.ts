@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { readAtOf } from "../../lib/kerneldump/read_at.ts";
+import { readAtOf } from "../../lib/bytes/source.ts";
 import { readTextdump, readTextdumpMember, type Textdump } from "../../lib/kerneldump/textdump.ts";
 import { buildTextdump, concatenate } from "./synthetic.ts";
 import { testWithTool } from "./tools.ts";

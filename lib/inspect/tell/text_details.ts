@@ -6,7 +6,7 @@
 
 import { type ElfCore, hasPhysicalAddress } from "../../kerneldump/elf/elf_core.ts";
 import { minidumpLayout } from "../../kerneldump/minidump/minidump.ts";
-import type { Extent } from "../../kerneldump/read_at.ts";
+import type { Extent } from "../../bytes/source.ts";
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";

@@ -13,7 +13,7 @@ import {
   Magic,
 } from "../files/header.ts";
 import { type Problem, problem } from "../problem.ts";
-import { type Extent, type ReadAt, readAtWithin, roundUp } from "../read_at.ts";
+import { type Extent, type ReadAt, readAtWithin, roundUp } from "../../bytes/source.ts";
 import { hasUstarMagic, TEXTDUMP_BLOCK_SIZE } from "../textdump.ts";
 
 /** Sector sizes of dump devices: the header stands at the start of the last sector. */

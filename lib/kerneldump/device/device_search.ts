@@ -13,7 +13,7 @@ import {
   Magic,
 } from "../files/header.ts";
 import { problem } from "../problem.ts";
-import type { ReadAt } from "../read_at.ts";
+import type { ReadAt } from "../../bytes/source.ts";
 
 const WINDOW_SIZE = 1024 * 1024;
 const SECTOR_SIZE = SECTOR_SIZES[0];

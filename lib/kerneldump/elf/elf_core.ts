@@ -7,7 +7,7 @@
 
 import { checkFileSize, type DumpFile } from "../file_size.ts";
 import { type Problem, problem } from "../problem.ts";
-import type { ReadAt } from "../read_at.ts";
+import type { ReadAt } from "../../bytes/source.ts";
 
 /** A decoded ELF core. */
 export interface ElfCore {

@@ -7,7 +7,7 @@
 
 import { type ElfCore, type ElfSegment, hasPhysicalAddress } from "./elf_core.ts";
 import { type Memory, type MemoryPiece, missingPiece, pagewise, readFilePieces } from "../memory.ts";
-import type { ReadAt } from "../read_at.ts";
+import type { ReadAt } from "../../bytes/source.ts";
 
 const PAGE_SIZE = 4096;
 

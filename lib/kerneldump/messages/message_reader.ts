@@ -20,7 +20,7 @@ import {
 import { searchControls } from "./message_search.ts";
 import { type Minidump, minidumpLayout } from "../minidump/minidump.ts";
 import { problem } from "../problem.ts";
-import { type Extent, type ReadAt, readSpan } from "../read_at.ts";
+import { type Extent, type ReadAt, readSpan } from "../../bytes/source.ts";
 
 /** Candidates in a full dump whose text is looked at: more are a hostile file's. */
 const CANDIDATE_LIMIT = 8;

@@ -6,7 +6,7 @@
  */
 
 import { controlSize, decodeControl, type Machine, type MessageBufferControl } from "./message_buffer.ts";
-import type { Extent, ReadAt } from "../read_at.ts";
+import type { Extent, ReadAt } from "../../bytes/source.ts";
 
 /** A control structure, and where in the file it stands. */
 export interface FoundControl {

@@ -8,7 +8,7 @@
 import { type Minidump, minidumpLayout } from "./minidump.ts";
 import type { PageMap } from "./page_map.ts";
 import { decodeAmd64Entry, type Entry, pageTableFormat } from "./page_table.ts";
-import type { ReadAt } from "../read_at.ts";
+import type { ReadAt } from "../../bytes/source.ts";
 
 /** Where a virtual address leads. */
 export type Translation =

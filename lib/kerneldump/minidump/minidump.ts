@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Extent, roundUp } from "../read_at.ts";
+import { type Extent, roundUp } from "../../bytes/source.ts";
 
 /** What every minidump begins with; the architecture follows. */
 export const MINIDUMP_MAGIC = "minidump FreeBSD/";

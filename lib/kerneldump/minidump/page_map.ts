@@ -8,7 +8,7 @@
 import { type Minidump, minidumpLayout } from "./minidump.ts";
 import { bitOfAddress, countBits, type PhysicalRange, readPhysicalRanges } from "./physical_ranges.ts";
 import { type Problem, problem } from "../problem.ts";
-import { type Extent, type ReadAt, roundUp } from "../read_at.ts";
+import { type Extent, type ReadAt, roundUp } from "../../bytes/source.ts";
 
 /** Where the page of a physical address is; `not-in-dump` is normal, the kernel dumps only pages it uses. */
 export type PageLocation =

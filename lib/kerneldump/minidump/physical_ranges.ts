@@ -7,7 +7,7 @@
 
 import { type Minidump, minidumpLayout } from "./minidump.ts";
 import { type Problem, problem } from "../problem.ts";
-import type { ReadAt } from "../read_at.ts";
+import type { ReadAt } from "../../bytes/source.ts";
 
 /** A stretch of physical memory, end exclusive. The ends need not lie on page boundaries. */
 export interface PhysicalRange {

@@ -9,7 +9,7 @@ import {
 } from "../../../lib/kerneldump/device/device_image.ts";
 import { searchDeviceImage } from "../../../lib/kerneldump/device/device_search.ts";
 import { encodeKernelDumpHeader, type KernelDumpHeaderFields } from "../../../lib/kerneldump/files/header.ts";
-import { readAtOf } from "../../../lib/kerneldump/read_at.ts";
+import { readAtOf } from "../../../lib/bytes/source.ts";
 import { readTextdump } from "../../../lib/kerneldump/textdump.ts";
 import { JOURNAL_HEADER } from "../journal_header.ts";
 import { buildDeviceImage, buildReferenceFixture, buildTextdump, concatenate } from "../synthetic.ts";

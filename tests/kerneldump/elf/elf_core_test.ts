@@ -10,7 +10,7 @@ import {
 } from "../../../lib/kerneldump/elf/elf_core.ts";
 import { elfMemory } from "../../../lib/kerneldump/elf/elf_memory.ts";
 import type { MemoryPiece } from "../../../lib/kerneldump/memory.ts";
-import { readAtOf } from "../../../lib/kerneldump/read_at.ts";
+import { readAtOf } from "../../../lib/bytes/source.ts";
 import { hex } from "../../helpers.ts";
 import { buildElfCore, type SyntheticElfCore } from "../synthetic.ts";
 import { testWithTool } from "../tools.ts";

@@ -9,7 +9,7 @@ import { readElfMessages, readMinidumpMessages } from "../../../lib/kerneldump/m
 import { readElfCore } from "../../../lib/kerneldump/elf/elf_core.ts";
 import { decodeMinidump } from "../../../lib/kerneldump/minidump/minidump.ts";
 import { PageMap } from "../../../lib/kerneldump/minidump/page_map.ts";
-import { type ReadAt, readAtOf } from "../../../lib/kerneldump/read_at.ts";
+import { type ReadAt, readAtOf } from "../../../lib/bytes/source.ts";
 import { realVmcore, testWithVmcores } from "../real_vmcores.ts";
 import {
   buildElfCore,

@@ -4,7 +4,7 @@ import { translate } from "../../../lib/kerneldump/minidump/address_translation.
 import { type MemoryPiece, minidumpMemory } from "../../../lib/kerneldump/memory.ts";
 import { decodeMinidump } from "../../../lib/kerneldump/minidump/minidump.ts";
 import { PageMap } from "../../../lib/kerneldump/minidump/page_map.ts";
-import { readAtOf } from "../../../lib/kerneldump/read_at.ts";
+import { readAtOf } from "../../../lib/bytes/source.ts";
 import { hex } from "../../helpers.ts";
 import { realVmcore, testWithVmcores } from "../real_vmcores.ts";
 import {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decodeMinidump, minidumpLayout } from "../../../lib/kerneldump/minidump/minidump.ts";
 import { PageMap } from "../../../lib/kerneldump/minidump/page_map.ts";
-import { type ReadAt, readAtOf } from "../../../lib/kerneldump/read_at.ts";
+import { type ReadAt, readAtOf } from "../../../lib/bytes/source.ts";
 import { realVmcore, testWithVmcores } from "../real_vmcores.ts";
 import { buildMinidump, buildReferenceFixture, MINIDUMP_KINDS } from "../synthetic.ts";
 
