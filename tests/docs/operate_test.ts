@@ -1,10 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import denoJson from "../deno.json" with { type: "json" };
+import denoJson from "../../deno.json" with { type: "json" };
 
-const README = await Deno.readTextFile(fromFileUrl(new URL("../README.md", import.meta.url))).catch(() =>
-  undefined
-);
+const OPERATE = await Deno.readTextFile(fromFileUrl(new URL("../../docs/operate.md", import.meta.url)));
 
 /** Where the unit has the executable; systemd-analyze wants one that exists. */
 const EXECUTABLE = "/usr/local/bin/netdump";
@@ -12,21 +10,20 @@ const EXECUTABLE = "/usr/local/bin/netdump";
 /** Exposure, times ten, that `systemd-analyze security` may find: "OK" ends at 4. */
 const MAX_EXPOSURE = 20;
 
-/** The block of the README that starts so. */
+/** The block of docs/operate.md that starts so. */
 function block(language: string, start: string): string {
   for (
-    const [, text = ""] of (README ?? "").matchAll(new RegExp("^```" + language + "\\n(.*?)^```", "gms"))
+    const [, text = ""] of OPERATE.matchAll(new RegExp("^```" + language + "\\n(.*?)^```", "gms"))
   ) {
     if (text.startsWith(start)) return text;
   }
-  throw new Error(`README.md has no ${language} block that starts with ${start}`);
+  throw new Error(`docs/operate.md has no ${language} block that starts with ${start}`);
 }
 
 const systemdAnalyze = await new Deno.Command("systemd-analyze", { args: ["--version"] }).output()
   .then(({ success }) => success, () => false);
 
-function testReadme(name: string, tool: string | undefined, fn: () => Promise<void> | void): void {
-  const reason = README === undefined ? "no README.md" : tool;
+function testUnit(name: string, reason: string | undefined, fn: () => Promise<void> | void): void {
   Deno.test({
     name: reason === undefined ? name : `${name} [skipped: ${reason}]`,
     ignore: reason !== undefined,
@@ -52,27 +49,27 @@ async function analyze(...args: string[]): Promise<void> {
 
 const without = systemdAnalyze ? undefined : "systemd-analyze is not installed";
 
-testReadme(
-  "systemd-analyze verify finds nothing wrong with the README's unit",
+testUnit(
+  "systemd-analyze verify finds nothing wrong with the documented unit",
   without,
   () => analyze("verify"),
 );
 
-testReadme(
-  `systemd-analyze security rates the README's unit at most ${MAX_EXPOSURE / 10}`,
+testUnit(
+  `systemd-analyze security rates the documented unit at most ${MAX_EXPOSURE / 10}`,
   without,
   () => analyze("security", "--offline=true", "--no-pager", `--threshold=${MAX_EXPOSURE}`),
 );
 
-testReadme("the README's unit lets V8 compile and restarts within a client's patience", undefined, () => {
+testUnit("the documented unit lets V8 compile and restarts within a client's patience", undefined, () => {
   const unit = block("ini", "[Unit]");
   assert(!/^MemoryDenyWriteExecute=/m.test(unit));
   assertMatch(unit, /^Restart=always$/m);
   assertMatch(unit, /^RestartSec=\d{1,3}ms$/m);
 });
 
-testReadme(
-  "the README's rc.d script is a shell script with the permissions of deno task serve",
+testUnit(
+  "the documented rc.d script is a shell script with the permissions of deno task serve",
   undefined,
   async () => {
     const script = block("sh", "#!/bin/sh");
