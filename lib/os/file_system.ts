@@ -22,6 +22,8 @@ export interface FileSystem {
   reopen(path: string): number;
   /** Writes all of `bytes[at, at + length)` at `position` (pwrite). */
   write(fd: number, bytes: Uint8Array, at: number, length: number, position: number): void;
+  /** Reads up to `length` bytes at `position` into `bytes` at `at` (pread); fewer only where the file ends. */
+  read(fd: number, bytes: Uint8Array, at: number, length: number, position: number): number;
   truncate(fd: number, sizeBytes: number): void;
   sizeOf(fd: number): number;
   /** Resolves when the file's data and metadata are on stable storage. */
@@ -67,6 +69,15 @@ export const realFileSystem: FileSystem = {
       if (written <= 0) throw new Error(`Cannot write: ${written} bytes were taken`);
       done += written;
     }
+  },
+  read(fd, bytes, at, length, position) {
+    let done = 0;
+    while (done < length) {
+      const count = fs.readSync(fd, bytes, at + done, length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
   },
   truncate: (fd, sizeBytes) => fs.ftruncateSync(fd, sizeBytes),
   sizeOf: (fd) => fs.fstatSync(fd).size,

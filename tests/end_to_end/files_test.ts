@@ -73,7 +73,7 @@ Deno.test("serve takes messages in any order: key, header and data reversed, dou
   }
 });
 
-Deno.test("serve takes a dump without a header, as netdumpd's test client sends it, with a HERALD number 0", async () => {
+Deno.test("serve keeps a dump without a header, as netdumpd's test client sends it, and does not call it complete (P3)", async () => {
   await using server = await serve();
   await using client = new RawClient(server);
   const data = dumpBytes(5, 5000);
@@ -84,9 +84,12 @@ Deno.test("serve takes a dump without a header, as netdumpd's test client sends 
   }
   await client.finished(0);
   await client.acked(0);
-  assert(sameBytes(server.path(`vmcore.${client.address}.0`), data));
+  assert(sameBytes(server.path(`vmcore.${client.address}.0.incomplete`), data));
   assertStringIncludes(server.text(`info.${client.address}.0`), "\n  Header: none received\n");
-  assertStringIncludes(server.text(`info.${client.address}.0`), "\nDump complete\n");
+  assertStringIncludes(
+    server.text(`info.${client.address}.0`),
+    "\nDump incomplete: cannot be told: no kernel dump header came\n",
+  );
 });
 
 Deno.test("serve acks a HERALD again from the same port, and leaves no file without data", async () => {

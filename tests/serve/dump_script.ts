@@ -19,7 +19,6 @@ export interface DumpScript {
 }
 
 const BLOCK = 4096;
-const FINISHED_SEQNO = 99;
 
 /** Pages of a dump, the second of them zero. */
 function pages(seed: number, count: number): Uint8Array<ArrayBuffer> {
@@ -58,8 +57,10 @@ function script(
 ): DumpScript {
   const header = dumpHeader(core.byteLength, { dumpKeySize: key?.byteLength ?? 0, ...fields });
   const kdh = (seqno: number) => message(MessageType.KDH, seqno, 0, header);
-  const finished = message(MessageType.FINISHED, FINISHED_SEQNO, 0, new Uint8Array());
-  return { name, coreName, core, header, key, bursts: [...data(sent, kdh), [finished]] };
+  const bursts = data(sent, kdh);
+  const last = Math.max(...bursts.flat().map(({ seqno }) => seqno));
+  const finished = message(MessageType.FINISHED, last + 1, 0, new Uint8Array());
+  return { name, coreName, core, header, key, bursts: [...bursts, [finished]] };
 }
 
 /** A plain dump: a burst, a hole filled later, a repeated message. */

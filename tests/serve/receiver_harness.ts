@@ -141,6 +141,11 @@ export class ReceiverHarness {
     await this.#receiver.obey({ order: "resume", id });
   }
 
+  /** Sends messages from the client's address and port, whoever they are from, and expects nothing. */
+  forge(...messages: Message[]): void {
+    for (const message of messages) this.#socket?.deliver(encodeMessage(message));
+  }
+
   /** Sends messages as one burst; resolves when all are acked or the session is gone, with whether they are acked. */
   async send(...messages: Message[]): Promise<boolean> {
     const from = this.acked.length;

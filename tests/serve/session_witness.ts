@@ -28,11 +28,16 @@ export class SessionWitness {
 
   #data({ seqno, offset, payload: { byteLength } }: Message): void {
     const acks: number[] = [];
-    switch (this.session.data(offset, byteLength, this.nowMs)) {
+    switch (this.session.data(seqno, offset, byteLength, this.nowMs)) {
       case DataVerdict.STORE:
         assert(offset + byteLength <= this.session.settings.mostBytes, "stored beyond the limit");
         this.#ackable.add(seqno);
         if (!this.session.stored(seqno, offset, byteLength, this.nowMs, acks)) this.session.end();
+        break;
+      case DataVerdict.COMPARE:
+        if (!this.session.core.contains(offset, offset + byteLength)) break;
+        this.#ackable.add(seqno);
+        this.session.repeated(seqno, byteLength, this.nowMs, acks);
         break;
       case DataVerdict.ACK:
         assert(
@@ -41,6 +46,7 @@ export class SessionWitness {
         );
         break;
       case DataVerdict.DROP:
+      case DataVerdict.IMPOSSIBLE:
         break;
       case DataVerdict.TOO_LARGE:
         this.session.end();
@@ -75,12 +81,15 @@ export class SessionWitness {
         assertEquals(complete, reason === null);
         const { header } = session;
         // Behind the dump's length there is only padding.
-        const end = header !== null && typeof header === "object" ? header.dumpLength : session.core.end;
-        if (complete) assertEquals(session.core.missing(0, end), []);
+        if (complete) {
+          assert(header.kind === "header" || header.kind === "newer", "complete without a header");
+          assertEquals(session.core.missing(0, header.header.dumpLength), []);
+        }
         session.finalized(this.nowMs);
         return false;
       }
       case "ack":
+      case "ignore":
         return false;
     }
   }
@@ -120,6 +129,6 @@ export class SessionWitness {
     assert(core.end <= this.session.settings.mostBytes, "the core is too large");
     assert(acknowledgement.held <= 4096, "too many acks are held");
     assert((acknowledgement.state?.provenEnds.length ?? 0) <= 4096, "too many ends are remembered");
-    assert(header === null || typeof header === "string" || header.version <= 4);
+    assert(header.kind !== "header" || header.header.version <= 4);
   }
 }

@@ -56,6 +56,8 @@ export class SimulatedServer {
   #acks: number[] = [];
   /** Tells events of this life from those of earlier ones. */
   #life = 0;
+  /** Messages whose number the client could not have sent. */
+  impossible = 0;
   #down = false;
   #burstDue = false;
   #heralded = false;
@@ -134,11 +136,21 @@ export class SimulatedServer {
 
   #takeData(session: Session, { seqno, offset, payload }: Message): void {
     this.disk.create();
-    switch (session.data(offset, payload.byteLength, this.#time.nowMs)) {
+    switch (session.data(seqno, offset, payload.byteLength, this.#time.nowMs)) {
       case DataVerdict.STORE:
         if (!buffer.fits(seqno, offset, payload.byteLength)) this.#endOfBurst();
         buffer.datagram.set(payload, HEADER_SIZE);
         buffer.add(seqno, offset, payload.byteLength);
+        return;
+      case DataVerdict.COMPARE: {
+        this.#writeRun();
+        const atOnce = this.#settings.acks === "at-once";
+        session.repeated(seqno, payload.byteLength, this.#time.nowMs, atOnce ? [] : this.#acks);
+        if (atOnce) this.#acks.push(seqno);
+        return;
+      }
+      case DataVerdict.IMPOSSIBLE:
+        this.impossible++;
         return;
       case DataVerdict.ACK:
         this.#acks.push(seqno);
@@ -218,6 +230,9 @@ export class SimulatedServer {
         this.disk.append({ key: [seqno, effect.offset, effect.bytes.byteLength] });
         session.keyStored(effect.offset, effect.bytes.byteLength);
         return;
+      case "ignore":
+        this.impossible++;
+        return;
       case "ack":
         this.#notData.add(effect.seqno);
         this.#acks.push(effect.seqno);
@@ -286,7 +301,8 @@ export class SimulatedServer {
         throw new Error(`Acked ${seqno}, and forgot it`);
       }
     }
-    session.enter(replayed.final === undefined ? "receiving" : "finished", this.#time.nowMs);
+    const { final, finishedSeqno } = replayed;
+    session.enter(final === undefined ? "receiving" : "finished", this.#time.nowMs, final && finishedSeqno);
     this.#setTimer();
     if (replayed.final !== undefined || replayed.finishedSeqno === undefined) return;
     const seqno = replayed.finishedSeqno;

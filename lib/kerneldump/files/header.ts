@@ -146,6 +146,35 @@ export function decodeKernelDumpHeader(bytes: Uint8Array): KernelDumpHeader {
   };
 }
 
+/** What has never moved in any version, and is all that is known of a header of a newer one. */
+export type NewerKernelDumpHeader = Pick<
+  KernelDumpHeader,
+  "magic" | "architecture" | "version" | "architectureVersion" | "dumpLength"
+>;
+
+/** The newest version whose layout is known. */
+const NEWEST_VERSION = 4;
+
+/**
+ * Decodes what a header of a version newer than 4 has in common with all before it (reference netdump-protocol.md 4.2:
+ * magic to dump length stand at the same offsets in all of them); `undefined` if it is not one.
+ */
+export function decodeNewerHeader(bytes: Uint8Array): NewerKernelDumpHeader | undefined {
+  if (bytes.byteLength < KERNEL_DUMP_HEADER_SIZE || !hasKernelDumpMagic(bytes)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, KERNEL_DUMP_HEADER_SIZE);
+  const version = view.getUint32(VERSION);
+  // A version that no kernel will reach for long is damage.
+  if (version <= NEWEST_VERSION || version > 255) return undefined;
+  if (view.getBigUint64(DUMP_LENGTH) > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+  return {
+    magic: readString(bytes, ...MAGIC),
+    architecture: readString(bytes, ...ARCHITECTURE),
+    version,
+    architectureVersion: view.getUint32(ARCHITECTURE_VERSION),
+    dumpLength: readSize(view, DUMP_LENGTH),
+  };
+}
+
 /** What {@linkcode encodeKernelDumpHeader} needs; parity is computed. */
 export type KernelDumpHeaderFields = Omit<KernelDumpHeader, "parity" | "parityOk">;
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Compression } from "../../kerneldump/files/header.ts";
+import { type Compression, KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
 import { formatInfo } from "../../kerneldump/files/info.ts";
 import { formatDuration, formatSize } from "../../text/units.ts";
 import { formatRanges, type Verdict } from "../session/completeness.ts";
@@ -11,6 +11,7 @@ import { HOST_NAME_LABEL } from "../store/dump_directory.ts";
 import type { DumpFiles } from "../store/dump_files.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { ClientName, DumpRecord } from "../orders.ts";
+import type { ReceivedHeader } from "../session/header.ts";
 import type { Session } from "../session/session.ts";
 
 /** A session with its files. */
@@ -25,17 +26,15 @@ export interface DumpInHand {
 /** The compression that a dump's file name tells of. */
 export function compressionOf(session: Session): Compression {
   const { header } = session;
-  const compression = header !== null && typeof header === "object" ? header.compression : null;
+  const compression = header.kind === "header" ? header.header.compression : null;
   return typeof compression === "string" ? compression : "none";
 }
 
 /** Size the core file shall have: a compressed dump is cut to its length, for its last block is padded. */
 export function finalCoreBytes(session: Session, files: DumpFiles): number {
   const { header } = session;
-  if (header === null || typeof header !== "object" || compressionOf(session) === "none") {
-    return files.coreSize;
-  }
-  return Math.min(header.dumpLength, files.coreSize);
+  if (header.kind !== "header" || compressionOf(session) === "none") return files.coreSize;
+  return Math.min(header.header.dumpLength, files.coreSize);
 }
 
 /** Everything that is told about a dump. */
@@ -52,9 +51,9 @@ export function describeDump({ identity, name, session, files, durationMs }: Dum
     directory: files.place.directory,
     info: files.names.info,
     core: files.core,
-    header: header === null ? null : files.names.header,
+    header: header.kind === "none" ? null : files.names.header,
     key: session.key.covered === 0 ? null : files.names.key,
-    kernelDumpHeader: typeof header === "object" ? header : null,
+    kernelDumpHeader: header.kind === "header" ? header.header : null,
     encrypted: session.encrypted,
     receivedBytes: session.core.covered,
     messages: session.messages,
@@ -86,8 +85,8 @@ export function infoText(dump: DumpInHand, verdict: Verdict | null, ending: stri
     if (session.acknowledgement.saved > 0) {
       extra.push(["Saved", `${session.acknowledgement.saved} packets that an early ack would have lost`]);
     }
-    if (typeof session.header === "string") extra.push(["Header", `unreadable: ${session.header}`]);
-    if (session.header === null) extra.push(["Header", "none received"]);
+    const lacking = describeHeader(session.header);
+    if (lacking !== undefined) extra.push(["Header", lacking]);
     if (verdict !== null && verdict.missing.length > 0) {
       extra.push(["Missing", formatRanges(verdict.missing)]);
     }
@@ -95,8 +94,24 @@ export function infoText(dump: DumpInHand, verdict: Verdict | null, ending: stri
   const header = session.header;
   return formatInfo({
     client: { host: files.place.host, address: identity.client },
-    header: typeof header === "object" ? header : null,
+    header: header.kind === "header" ? header.header : null,
     extra,
     ending,
   });
+}
+
+/** What there is to say of a header; nothing if it is one that is known. */
+function describeHeader(header: ReceivedHeader): string | undefined {
+  switch (header.kind) {
+    case "none":
+      return "none received";
+    case "part":
+      return `${header.bytes} of ${KERNEL_DUMP_HEADER_SIZE} bytes received`;
+    case "damaged":
+      return `unreadable: ${header.why}`;
+    case "newer":
+      return `version ${header.header.version}, which is newer than what is known: kept as it came`;
+    case "header":
+      return undefined;
+  }
 }

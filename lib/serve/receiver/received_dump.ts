@@ -10,6 +10,7 @@ import { describeError } from "../../os/system_error.ts";
 import { encodeHex, type SessionIdentity } from "../session/journal.ts";
 import type { ClientName, DumpRecord } from "../orders.ts";
 import { condense } from "../session/replay.ts";
+import type { Message } from "../../protocol/message.ts";
 import type { RunBuffer } from "./run_buffer.ts";
 import type { Session } from "../session/session.ts";
 
@@ -18,6 +19,11 @@ const SPACE_CHECK_BYTES = 4 * 1024 * 1024;
 /** A write that failed; the message says which and why, and the dump has to be given up. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
+}
+
+/** A message that differs from what it repeats: it is not stored and not acked, and the dump goes on (P5). */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
 }
 
 /** What a dump needs of its surroundings. */
@@ -39,6 +45,7 @@ export class ReceivedDump {
   readonly #surroundings: DumpSurroundings;
   readonly #link: Linker;
   #uncheckedBytes = SPACE_CHECK_BYTES;
+  #checkedJournalBytes = 0;
   #journalLimit: number;
   #syncError: unknown;
 
@@ -81,12 +88,19 @@ export class ReceivedDump {
    *
    * @param acks the seqnos that may be acked now are appended
    * @throws {StoreError}
+   * @throws {RefusedError} if other bytes are there already
    */
   store(run: RunBuffer, nowMs: number, acks: number[]): void {
     if (this.#syncError !== undefined) throw new StoreError(`sync error: ${describeError(this.#syncError)}`);
+    const fresh = !this.#session.core.intersects(run.offset, run.offset + run.length);
+    if (!fresh && !this.#mayWriteAgain(run)) {
+      for (let i = 0; i < run.count; i++) this.#session.numbers.refuse(run.seqno + i);
+      throw new RefusedError(
+        `${run.length} bytes at offset ${run.offset} differ from those that came there before`,
+      );
+    }
     try {
       this.#checkSpace(run.length);
-      const fresh = !this.#session.core.intersects(run.offset, run.offset + run.length);
       this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset, fresh);
       this.files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
     } catch (error) {
@@ -103,25 +117,86 @@ export class ReceivedDump {
     if (this.files.journal.size > this.#journalLimit) this.#condenseJournal();
   }
 
-  /** Writes a piece of the kernel dump header. */
-  storeHeader(seqno: number, offset: number, bytes: Uint8Array): void {
+  /**
+   * Takes a VMCORE message whose number came before: it must be what is in the file.
+   *
+   * @param acks the seqnos that may be acked now are appended
+   * @throws {StoreError}
+   * @throws {RefusedError}
+   */
+  repeat(
+    { seqno, offset, payload }: Pick<Message, "seqno" | "offset" | "payload">,
+    nowMs: number,
+    acks: number[],
+  ): void {
+    const length = payload.byteLength;
+    let equal: boolean;
     try {
+      equal = this.#session.core.contains(offset, offset + length) &&
+        this.files.coreEquals(payload, 0, length, offset);
+    } catch (error) {
+      throw new StoreError(`read error at offset ${offset}: ${describeError(error)}`);
+    }
+    // What was written twice, on purpose, differs from its first sending.
+    if (!equal && !this.#session.beganStale) {
+      throw new RefusedError(
+        `message ${seqno}, ${length} bytes at offset ${offset}, differs from what came with that number before`,
+      );
+    }
+    this.#session.repeated(seqno, length, nowMs, acks);
+  }
+
+  /**
+   * Writes a piece of the kernel dump header.
+   *
+   * @returns whether it brought anything
+   * @throws {StoreError}
+   * @throws {RefusedError} if other bytes are there already
+   */
+  storeHeader(seqno: number, offset: number, bytes: Uint8Array): boolean {
+    switch (this.#session.compareHeader(offset, bytes)) {
+      case "equal":
+        return false;
+      case "different":
+        this.#session.numbers.refuse(seqno);
+        throw new RefusedError("a kernel dump header differs from the one that came before");
+    }
+    try {
+      this.#checkSpace(bytes.byteLength);
       this.files.writeHeader(offset, bytes);
       this.files.journal.append({ header: [seqno, offset, encodeHex(bytes)] });
     } catch (error) {
       throw new StoreError(`cannot write the header: ${describeError(error)}`);
     }
     this.#session.headerStored(offset, bytes);
-    if (this.#session.header !== null) this.writeInfo();
+    if (this.#session.header.kind !== "part") this.writeInfo();
+    return true;
   }
 
-  /** Writes a piece of the key. */
-  storeKey(seqno: number, offset: number, bytes: Uint8Array): void {
+  /**
+   * Writes a piece of the key.
+   *
+   * @returns whether it brought anything
+   * @throws {StoreError}
+   * @throws {RefusedError} if other bytes are there already
+   */
+  storeKey(seqno: number, offset: number, bytes: Uint8Array): boolean {
+    const { key } = this.#session;
     try {
+      for (const { start, end } of key.within(offset, offset + bytes.byteLength)) {
+        if (!this.files.keyEquals(start, bytes.subarray(start - offset, end - offset))) {
+          this.#session.numbers.refuse(seqno);
+          throw new RefusedError("a piece of the key differs from the one that came before");
+        }
+      }
+      if (key.contains(offset, offset + bytes.byteLength)) return false;
+      this.#checkSpace(bytes.byteLength);
       this.files.writeKey(offset, bytes);
       this.files.journal.append({ key: [seqno, offset, bytes.byteLength] });
       this.#session.keyStored(offset, bytes.byteLength);
+      return true;
     } catch (error) {
+      if (error instanceof RefusedError) throw error;
       throw new StoreError(`cannot write the key: ${describeError(error)}`);
     }
   }
@@ -178,8 +253,20 @@ export class ReceivedDump {
     };
   }
 
+  /** Whether what the run would write over is equal, or stale. */
+  #mayWriteAgain(run: RunBuffer): boolean {
+    const { core, beganStale } = this.#session;
+    return beganStale ||
+      core.within(run.offset, run.offset + run.length).every(({ start, end }) =>
+        this.files.coreEquals(run.bytes, run.runAt + start - run.offset, end - start, start)
+      );
+  }
+
+  /** Looks at the disk now and then; the journal counts as what it notes does. */
   #checkSpace(bytes: number): void {
-    this.#uncheckedBytes += bytes;
+    const journalBytes = this.files.journal.size;
+    this.#uncheckedBytes += bytes + Math.max(0, journalBytes - this.#checkedJournalBytes);
+    this.#checkedJournalBytes = journalBytes;
     if (this.#uncheckedBytes < SPACE_CHECK_BYTES) return;
     this.#uncheckedBytes = 0;
     if (this.#surroundings.spareBytes() <= 0) {

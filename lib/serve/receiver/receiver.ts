@@ -181,7 +181,11 @@ export class Receiver implements TransferHost {
       const session = new Session(settings, this.now());
       const replayed = replay(session, journal, this.now());
       socket = await this.#bind(identity);
-      session.enter(replayed.final === undefined ? "receiving" : "finished", this.now());
+      session.enter(
+        replayed.final === undefined ? "receiving" : "finished",
+        this.now(),
+        replayed.final === undefined ? undefined : replayed.finishedSeqno,
+      );
       const name = { label: place.host, hostName };
       const resumed = replayed.final === undefined
         ? { files: reopenFiles(this.#fs, root, journal.head, session, replayed), name }

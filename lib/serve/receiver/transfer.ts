@@ -20,7 +20,7 @@ import { describeError } from "../../os/system_error.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { JournalFile } from "../store/journal_file.ts";
 import type { ClientName, Outcome, Report } from "../orders.ts";
-import { type DumpSurroundings, ReceivedDump, StoreError } from "./received_dump.ts";
+import { type DumpSurroundings, ReceivedDump, RefusedError, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "../session/session.ts";
 import { TransferReports } from "./transfer_reports.ts";
@@ -30,6 +30,8 @@ const FOREIGN = "datagrams of others were ignored";
 const MALFORMED = "datagrams that are no messages were ignored";
 const ACKS_FAILED = "acks could not be sent";
 const RECEIVES_FAILED = "receives failed";
+const IMPOSSIBLE = "messages that the client cannot have sent were ignored";
+const REFUSED = "messages that differ from what they repeat were refused";
 
 /** What a transfer needs of the receiver it lives in. */
 export interface TransferHost extends DumpSurroundings {
@@ -205,8 +207,10 @@ export class Transfer implements Bursting {
   }
 
   async #openThenDispatch(type: number, size: number): Promise<void> {
-    const offset = readOffset(this.#buffer.view, 0);
-    if (!this.session.canBeginWith(type as MessageType, offset, size - HEADER_SIZE)) return;
+    const { view } = this.#buffer;
+    const seqno = view.getUint32(HeaderField.SEQNO);
+    const offset = readOffset(view, 0);
+    if (!this.session.canBeginWith(type as MessageType, seqno, offset, size - HEADER_SIZE)) return;
     const name = await this.#name;
     if (this.#closed) return;
     try {
@@ -254,16 +258,23 @@ export class Transfer implements Bursting {
   #data(seqno: number, offset: number, length: number): void {
     // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
     if (this.#buffer.count === 0) this.#heardMs = this.#host.now();
-    switch (this.session.data(offset, length, this.#heardMs)) {
+    switch (this.session.data(seqno, offset, length, this.#heardMs)) {
       case DataVerdict.STORE:
         if (!this.#buffer.fits(seqno, offset, length)) this.endOfBurst();
         this.#buffer.add(seqno, offset, length);
         if (this.#buffer.ended) this.endOfBurst();
         else this.#host.bursts.watch(this);
         return;
+      case DataVerdict.COMPARE:
+        this.#writeRun();
+        this.#repeat(seqno, offset, length);
+        return;
       case DataVerdict.ACK:
         this.#acks.queue.push(seqno);
         this.#flushAcks();
+        return;
+      case DataVerdict.IMPOSSIBLE:
+        this.#ignore(`number ${seqno} is not one that the client can send now`);
         return;
       case DataVerdict.TOO_LARGE:
         this.#writeRun();
@@ -272,6 +283,22 @@ export class Transfer implements Bursting {
       case DataVerdict.DROP:
         return;
     }
+  }
+
+  #repeat(seqno: number, offset: number, length: number): void {
+    const payload = this.#buffer.datagram.subarray(HEADER_SIZE, HEADER_SIZE + length);
+    try {
+      if (this.session.phase === "receiving") {
+        this.#dump?.repeat({ seqno, offset, payload }, this.#heardMs, this.#acks.queue);
+      }
+    } catch (error) {
+      this.#failFrom(error);
+    }
+    this.#host.bursts.watch(this);
+  }
+
+  #ignore(why: string): void {
+    this.#reports.notices.provoked("warning", IMPOSSIBLE, `a message was ignored: ${why}`);
   }
 
   #writeRun(): void {
@@ -294,9 +321,8 @@ export class Transfer implements Bursting {
       this.#failFrom(error);
       return;
     }
-    if (message.type === MessageType.FINISHED && this.#dump === undefined && effects.length > 0) {
-      this.#reports.empty();
-    }
+    const isEmpty = this.#dump === undefined && this.session.phase === "finished";
+    if (message.type === MessageType.FINISHED && isEmpty) this.#reports.empty();
     this.#flushAcks();
     this.#setTimer();
   }
@@ -305,15 +331,16 @@ export class Transfer implements Bursting {
     const dump = this.#dump;
     switch (effect.do) {
       case "write-header":
-        dump?.storeHeader(seqno, effect.offset, effect.bytes);
-        if (dump !== undefined) this.#reports.header(dump, this.session);
+        if (dump?.storeHeader(seqno, effect.offset, effect.bytes)) this.#reports.header(dump, this.session);
         return;
       case "write-key": {
         const first = this.session.key.covered === 0;
-        dump?.storeKey(seqno, effect.offset, effect.bytes);
-        if (first && dump !== undefined) this.#reports.key(dump);
+        if (dump?.storeKey(seqno, effect.offset, effect.bytes) && first) this.#reports.key(dump);
         return;
       }
+      case "ignore":
+        this.#ignore(effect.why);
+        return;
       case "ack":
         this.#acks.queue.push(effect.seqno);
         return;
@@ -342,6 +369,10 @@ export class Transfer implements Bursting {
   }
 
   #failFrom(error: unknown): void {
+    if (error instanceof RefusedError) {
+      this.#reports.notices.provoked("warning", REFUSED, `a message was refused: ${error.message}`);
+      return;
+    }
     if (!(error instanceof StoreError)) throw error;
     this.#fail(error.message);
   }

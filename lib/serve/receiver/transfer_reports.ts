@@ -8,6 +8,7 @@ import type { SessionIdentity } from "../session/journal.ts";
 import { Notices } from "./notices.ts";
 import type { Outcome, Report } from "../orders.ts";
 import type { ReceivedDump } from "./received_dump.ts";
+import type { ReceivedHeader } from "../session/header.ts";
 import type { Session } from "../session/session.ts";
 
 /** Reports of one transfer. */
@@ -38,8 +39,8 @@ export class TransferReports {
 
   /** The kernel dump header has come, and may be wrong. */
   header(dump: ReceivedDump, { header }: Session): void {
-    if (header === null) return;
-    const problem = typeof header === "string" ? header : header.parityOk ? null : "its parity is wrong";
+    if (header.kind === "part" || header.kind === "none") return;
+    const problem = headerProblem(header);
     this.#report({ report: "header", dump: dump.describe(), problem });
   }
 
@@ -77,5 +78,18 @@ export class TransferReports {
       missing,
       resumable,
     });
+  }
+}
+
+function headerProblem(header: ReceivedHeader): string | null {
+  switch (header.kind) {
+    case "damaged":
+      return header.why;
+    case "newer":
+      return `its version ${header.header.version} is newer than what is known`;
+    case "header":
+      return header.header.parityOk ? null : "its parity is wrong";
+    default:
+      return null;
   }
 }

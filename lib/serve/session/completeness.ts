@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KernelDumpHeader } from "../../kerneldump/files/header.ts";
+import type { ReceivedHeader } from "./header.ts";
 import type { Extents, Range } from "./extents.ts";
 
 /** Most missing ranges that are listed; their number is always told. */
@@ -15,8 +15,7 @@ const NETDUMP_BLOCK_SIZE = 4096;
 export interface Received {
   readonly core: Extents;
   readonly key: Extents;
-  /** The header; `null` if none came; a text if what came is not one. */
-  readonly header: KernelDumpHeader | string | null;
+  readonly header: ReceivedHeader;
 }
 
 /** The judgement. */
@@ -30,15 +29,16 @@ export interface Verdict {
 
 /**
  * Judges a dump. Complete is one that covers `[0, dumplength)` without a hole, does not go beyond dumplength
- * rounded up to the block size, has an intact header, and its key if it is encrypted. Without any header (no
- * kernel finishes without one, netdumpd's test client does) a dump is complete if it has no hole.
+ * rounded up to the block size, has an intact header, and its key if it is encrypted. Without a header nothing tells
+ * how long the dump is, so that it is never called complete: no kernel finishes without one, and whoever forges a
+ * FINISHED would end a dump half-way.
  */
 export function judge({ core, key, header }: Received): Verdict {
-  const expectedEnd = header !== null && typeof header === "object" ? header.dumpLength : core.end;
+  const length = dumpLengthOf(header);
+  const expectedEnd = length ?? core.end;
   const missing = core.missing(0, expectedEnd, MOST_LISTED);
   const problems = [
-    ...(typeof header === "string" ? [`the kernel dump header is unreadable (${header})`] : []),
-    ...(header !== null && typeof header === "object" ? headerProblems(header, core, key) : []),
+    ...headerProblems(header, core, key),
     ...(missing.length > 0 ? [describeMissing(core, expectedEnd, missing)] : []),
   ];
   if (core.covered === 0 && expectedEnd === 0) problems.push("no data");
@@ -57,22 +57,42 @@ export function formatRanges(ranges: readonly Range[]): string {
     .join(", ");
 }
 
-/** Where the last block of a dump ends. */
-export function paddedLength(header: KernelDumpHeader): number {
-  const block = header.blockSize > 0 && header.blockSize <= 65536 ? header.blockSize : NETDUMP_BLOCK_SIZE;
-  return Math.ceil(header.dumpLength / block) * block;
+/** Bytes of the dump by its header, `undefined` if that does not tell. */
+function dumpLengthOf(header: ReceivedHeader): number | undefined {
+  return header.kind === "header" || header.kind === "newer" ? header.header.dumpLength : undefined;
 }
 
-function headerProblems(header: KernelDumpHeader, core: Extents, key: Extents): string[] {
-  const problems: string[] = [];
-  if (!header.parityOk) problems.push("the kernel dump header's parity is wrong");
-  const keySize = header.dumpKeySize ?? 0;
-  if (!key.contains(0, keySize)) {
-    problems.push(`the key is incomplete: ${key.covered} of ${keySize} bytes`);
+/** Where the last block of a dump ends. */
+function paddedLength(dumpLength: number, blockSize: number): number {
+  const block = blockSize > 0 && blockSize <= 65536 ? blockSize : NETDUMP_BLOCK_SIZE;
+  return Math.ceil(dumpLength / block) * block;
+}
+
+function headerProblems(received: ReceivedHeader, core: Extents, key: Extents): string[] {
+  switch (received.kind) {
+    case "none":
+      return ["cannot be told: no kernel dump header came"];
+    case "part":
+      return [`header of ${received.bytes} bytes`];
+    case "damaged":
+      return [`the kernel dump header is unreadable (${received.why})`];
+    case "newer":
+      return surplusProblems(core, received.header.dumpLength, NETDUMP_BLOCK_SIZE);
+    case "header": {
+      const { parityOk, dumpLength, blockSize } = received.header;
+      const keySize = received.header.dumpKeySize ?? 0;
+      return [
+        ...(parityOk ? [] : ["the kernel dump header's parity is wrong"]),
+        ...(key.contains(0, keySize) ? [] : [`the key is incomplete: ${key.covered} of ${keySize} bytes`]),
+        ...surplusProblems(core, dumpLength, blockSize),
+      ];
+    }
   }
-  const surplus = core.end - paddedLength(header);
-  if (surplus > 0) problems.push(`overlong: ${surplus} bytes beyond the dump length ${header.dumpLength}`);
-  return problems;
+}
+
+function surplusProblems(core: Extents, dumpLength: number, blockSize: number): string[] {
+  const surplus = core.end - paddedLength(dumpLength, blockSize);
+  return surplus > 0 ? [`overlong: ${surplus} bytes beyond the dump length ${dumpLength}`] : [];
 }
 
 function describeMissing(core: Extents, expectedEnd: number, missing: readonly Range[]): string {

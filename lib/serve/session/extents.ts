@@ -98,6 +98,16 @@ export class Extents {
     return gaps;
   }
 
+  /** The ranges of `[start, end)` that are in the set. */
+  within(start: number, end: number): Range[] {
+    const found: Range[] = [];
+    for (let i = this.#firstEndingAtOrAfter(start); i < this.#length && this.#bounds[i]! < end; i += 2) {
+      const range = { start: Math.max(start, this.#bounds[i]!), end: Math.min(end, this.#bounds[i + 1]!) };
+      if (range.end > range.start) found.push(range);
+    }
+    return found;
+  }
+
   /** All ranges, in order. */
   ranges(): Range[] {
     const ranges: Range[] = [];

@@ -8,6 +8,7 @@
  * @module
  */
 import type { AcknowledgementState } from "./acknowledgement.ts";
+import type { NumberState } from "./number_window.ts";
 
 /** Where a client's path or the default path led to. */
 export interface DumpPlace {
@@ -49,7 +50,13 @@ export type JournalRecord =
   | { readonly header: readonly [seqno: number, offset: number, hex: string] }
   | { readonly key: readonly [seqno: number, offset: number, bytes: number] }
   /** All ranges so far, in place of the lines before: starts and ends alternate. */
-  | { readonly extents: readonly number[]; readonly messages: number; readonly resends: number }
+  | {
+    readonly extents: readonly number[];
+    readonly messages: number;
+    readonly resends: number;
+    readonly beganStale: boolean;
+  }
+  | { readonly numbers: NumberState }
   | { readonly acknowledgement: AcknowledgementState }
   /** FINISHED came; the dump is being made final. */
   | { readonly finished: number }

@@ -33,7 +33,7 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
     else if ("index" in record) index = record.index;
     else if ("header" in record) {
       const [seqno, offset, hex] = record.header;
-      session.acknowledgement.other(seqno, ignored);
+      replayOther(session, seqno, ignored);
       const bytes = decodeHex(hex);
       if (!(offset >= 0 && offset + bytes.byteLength <= KERNEL_DUMP_HEADER_SIZE)) {
         throw new SyntaxError(`Cannot read journal: a header piece at ${offset}`);
@@ -41,7 +41,7 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
       session.headerStored(offset, bytes);
     } else if ("key" in record) {
       const [seqno, offset, bytes] = record.key;
-      session.acknowledgement.other(seqno, ignored);
+      replayOther(session, seqno, ignored);
       session.keyStored(offset, bytes);
     } else if ("extents" in record) {
       for (let i = 0; i < record.extents.length; i += 2) {
@@ -49,7 +49,9 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
       }
       session.messages = record.messages;
       session.resends = record.resends;
+      session.beganStale = record.beganStale;
     } else if ("acknowledgement" in record) session.acknowledgement.restore(record.acknowledgement);
+    else if ("numbers" in record) session.numbers.restore(record.numbers);
     else if ("finished" in record) finishedSeqno = record.finished;
     else if ("final" in record) final = { complete: record.final, atMs: record.atMs, core: record.core };
     else throw new SyntaxError(`Cannot read journal: unknown record ${JSON.stringify(record).slice(0, 80)}`);
@@ -67,12 +69,14 @@ export function condense(session: Session): JournalRecord[] | undefined {
       extents: session.core.ranges().flatMap(({ start, end }) => [start, end]),
       messages: session.messages,
       resends: session.resends,
+      beganStale: session.beganStale,
     },
     ...session.headerPieces().map(({ offset, bytes }): JournalRecord => ({
       header: [0, offset, encodeHex(bytes)],
     })),
     ...session.key.ranges().map(({ start, end }): JournalRecord => ({ key: [0, start, end - start] })),
-    // Last, for it overrules what the records before it made of the seqnos.
+    // Last, for they overrule what the records before them made of the seqnos.
+    { numbers: session.numbers.state },
     { acknowledgement },
   ];
 }
@@ -87,6 +91,18 @@ function replayRun(
     const at = i * full;
     const length = i === count - 1 ? bytes - at : full;
     if (!(length > 0)) throw new SyntaxError("Cannot read journal: a run of no length");
+    takeNumber(session, seqno + i);
     session.stored(seqno + i, offset + at, length, nowMs, ignored);
   }
+}
+
+/** A piece of header or key. In a condensed journal it has no number. */
+function replayOther(session: Session, seqno: number, ignored: number[]): void {
+  if (seqno === 0) return;
+  takeNumber(session, seqno);
+  session.acknowledgement.other(seqno, ignored);
+}
+
+function takeNumber(session: Session, seqno: number): void {
+  if (session.numbers.judge(seqno) === "new") session.numbers.take(seqno);
 }

@@ -8,15 +8,13 @@
  *
  * @module
  */
-import {
-  decodeKernelDumpHeader,
-  KERNEL_DUMP_HEADER_SIZE,
-  type KernelDumpHeader,
-} from "../../kerneldump/files/header.ts";
+import { KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
 import { type Message, MessageType } from "../../protocol/message.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import { judge, type Verdict } from "./completeness.ts";
 import { Extents } from "./extents.ts";
+import { HeaderPieces, type ReceivedHeader } from "./header.ts";
+import { NumberWindow } from "./number_window.ts";
 
 /** Largest key that is taken: 16 times what any kernel sends (reference netdump-protocol.md 4.3). */
 export const MOST_KEY_BYTES = 65536;
@@ -43,8 +41,12 @@ export type Phase =
 export const enum DataVerdict {
   /** Write it, then call {@linkcode Session.stored}. */
   STORE,
+  /** Its number came before: compare it with what is in the file, then call {@linkcode Session.repeated}. */
+  COMPARE,
   /** It is in the file already, and final: ack it. */
   ACK,
+  /** The client cannot have sent it: ignore it. */
+  IMPOSSIBLE,
   /** Nothing. */
   DROP,
   /** End the session: the dump is larger than allowed. */
@@ -56,6 +58,8 @@ export type Effect =
   | { readonly do: "write-header"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly do: "write-key"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly do: "ack"; readonly seqno: number }
+  /** The client cannot have sent it (P6): nothing but a word about it. */
+  | { readonly do: "ignore"; readonly why: string }
   /** Make the dump final, then call {@linkcode Session.finalized}. */
   | { readonly do: "finalize"; readonly verdict: Verdict };
 
@@ -87,13 +91,18 @@ export class Session {
   readonly core = new Extents();
   readonly key = new Extents(64);
   readonly acknowledgement: Acknowledgement;
+  readonly numbers: NumberWindow;
+  /**
+   * The dump began beyond offset 0, as a kernel's second dump in one boot can (reference netdump-protocol.md 4.4): what came
+   * first is stale and is written again, with other bytes.
+   */
+  beganStale = false;
   /** VMCORE messages received, and how many of them brought nothing new. */
   messages = 0;
   resends = 0;
   #phase: Phase = "heralded";
-  #header = new Uint8Array(KERNEL_DUMP_HEADER_SIZE);
-  #headerExtents = new Extents(64);
-  #finishedSeqno = 0;
+  readonly #header = new HeaderPieces();
+  #finishedSeqno: number | undefined;
   readonly #startedMs: number;
   #heardMs: number;
   #finishedMs = 0;
@@ -101,6 +110,7 @@ export class Session {
   constructor(settings: SessionSettings, nowMs: number) {
     this.settings = settings;
     this.acknowledgement = new Acknowledgement(settings.heraldSeqno);
+    this.numbers = new NumberWindow(settings.heraldSeqno);
     this.#startedMs = this.#heardMs = nowMs;
   }
 
@@ -113,22 +123,15 @@ export class Session {
     return this.resends > 0;
   }
 
-  /** The header, once all 512 bytes are in; a text if they are none; `null` before. */
-  get header(): KernelDumpHeader | string | null {
-    if (!this.#headerExtents.contains(0, KERNEL_DUMP_HEADER_SIZE)) return null;
-    try {
-      return decodeKernelDumpHeader(this.#header);
-    } catch (error) {
-      if (error instanceof SyntaxError) return error.message.replace(/^Cannot read kernel dump header: /, "");
-      throw error;
-    }
+  /** The kernel dump header, as far as it came. */
+  get header(): ReceivedHeader {
+    return this.#header.received;
   }
 
   /** Whether the dump is encrypted: a key message is proof enough. */
   get encrypted(): boolean {
     const { header } = this;
-    return this.key.covered > 0 ||
-      (header !== null && typeof header === "object" && (header.dumpKeySize ?? 0) > 0);
+    return this.key.covered > 0 || (header.kind === "header" && (header.header.dumpKeySize ?? 0) > 0);
   }
 
   /** Judges what has been received so far. */
@@ -137,10 +140,11 @@ export class Session {
   }
 
   /**
-   * Tells whether a first message is one that a dump can begin with. Others, empty or pointing beyond what a dump may
-   * have, do not even make an empty file (P7).
+   * Tells whether a first message is one that a dump can begin with. Others, empty, with a number that the client cannot
+   * be at or pointing beyond what a dump may have, do not even make an empty file (P7).
    */
-  canBeginWith(type: MessageType, offset: number, length: number): boolean {
+  canBeginWith(type: MessageType, seqno: number, offset: number, length: number): boolean {
+    if (this.numbers.judge(seqno) !== "new") return false;
     const most = type === MessageType.KDH
       ? KERNEL_DUMP_HEADER_SIZE
       : type === MessageType.EKCD_KEY
@@ -149,17 +153,22 @@ export class Session {
     return type !== MessageType.HERALD && length > 0 && offset + length <= most;
   }
 
-  /** Says what to do with a VMCORE message. */
-  data(offset: number, length: number, nowMs: number): DataVerdict {
+  /** Says what to do with a VMCORE message; the number of one to be stored is taken. */
+  data(seqno: number, offset: number, length: number, nowMs: number): DataVerdict {
+    const number = this.numbers.judge(seqno);
+    if (number === "impossible") return DataVerdict.IMPOSSIBLE;
     this.#heardMs = nowMs;
     if (this.#phase === "finished") {
-      return this.core.contains(offset, offset + length) ? DataVerdict.ACK : DataVerdict.DROP;
+      const isKnown = number === "repeated" && this.core.contains(offset, offset + length);
+      return isKnown ? DataVerdict.ACK : DataVerdict.DROP;
     }
     if (this.#phase !== "heralded" && this.#phase !== "receiving") return DataVerdict.DROP;
     if (offset + length > this.settings.mostBytes) {
       return offset > this.core.end + FAR_BYTES ? DataVerdict.DROP : DataVerdict.TOO_LARGE;
     }
     this.#phase = "receiving";
+    if (number === "repeated") return length === 0 ? DataVerdict.ACK : DataVerdict.COMPARE;
+    this.numbers.take(seqno);
     return length === 0 ? DataVerdict.ACK : DataVerdict.STORE;
   }
 
@@ -170,6 +179,7 @@ export class Session {
    * @returns false if the dump has more holes than can be kept track of, and must be ended
    */
   stored(seqno: number, offset: number, length: number, nowMs: number, acks: number[]): boolean {
+    if (this.messages === 0 && offset > 0) this.beganStale = true;
     const fresh = this.core.add(offset, offset + length);
     if (fresh < 0) return false;
     this.messages++;
@@ -178,31 +188,40 @@ export class Session {
     return true;
   }
 
+  /** Notes that a VMCORE message came again and is equal to what is in the file. */
+  repeated(seqno: number, length: number, nowMs: number, acks: number[]): void {
+    this.messages++;
+    this.resends++;
+    this.acknowledgement.stored(seqno, length, nowMs, acks);
+  }
+
   /**
    * Takes a message of any type but VMCORE and HERALD.
    *
    * @param acks seqnos of earlier messages that may be acked because of this one are appended
    */
   control(message: Message, nowMs: number, acks: number[]): Effect[] {
-    this.#heardMs = nowMs;
     if (this.#phase === "ended") return [];
-    const ack: Effect = { do: "ack", seqno: message.seqno };
     switch (message.type) {
       case MessageType.KDH:
-        return this.#takePiece(message, KERNEL_DUMP_HEADER_SIZE, acks, ack);
+        return this.#takePiece(message, KERNEL_DUMP_HEADER_SIZE, nowMs, acks);
       case MessageType.EKCD_KEY:
-        return this.#takePiece(message, MOST_KEY_BYTES, acks, ack);
+        return this.#takePiece(message, MOST_KEY_BYTES, nowMs, acks);
       case MessageType.FINISHED:
-        return this.#takeFinished(message.seqno, acks, ack);
+        return this.#takeFinished(message.seqno, nowMs, acks);
       default:
         return [];
     }
   }
 
+  /** What a piece of the header is beside those that are in. */
+  compareHeader(offset: number, bytes: Uint8Array): "new" | "equal" | "different" {
+    return this.#header.compare(offset, bytes);
+  }
+
   /** Notes that a piece of the header is in its file. */
   headerStored(offset: number, bytes: Uint8Array): void {
-    this.#header.set(bytes, offset);
-    this.#headerExtents.add(offset, offset + bytes.byteLength);
+    this.#header.add(offset, bytes);
   }
 
   /** Notes that a piece of the key is in its file. */
@@ -214,20 +233,18 @@ export class Session {
   finalized(nowMs: number): Effect[] {
     this.#phase = "finished";
     this.#finishedMs = nowMs;
-    return [{ do: "ack", seqno: this.#finishedSeqno }];
+    return [{ do: "ack", seqno: this.#finishedSeqno! }];
   }
 
   /** The pieces of the header that are in. */
   headerPieces(): { readonly offset: number; readonly bytes: Uint8Array }[] {
-    return this.#headerExtents.ranges().map(({ start, end }) => ({
-      offset: start,
-      bytes: this.#header.slice(start, end),
-    }));
+    return this.#header.pieces();
   }
 
   /** Puts a session that was taken up from its journal into its phase (P9). */
-  enter(phase: "heralded" | "receiving" | "finished", nowMs: number): void {
+  enter(phase: "heralded" | "receiving" | "finished", nowMs: number, finishedSeqno?: number): void {
     this.#phase = phase;
+    this.#finishedSeqno = finishedSeqno;
     this.#heardMs = this.#finishedMs = nowMs;
   }
 
@@ -274,37 +291,57 @@ export class Session {
     this.acknowledgement.expire(nowMs, acks);
   }
 
-  #takePiece(message: Message, most: number, acks: number[], ack: Effect): Effect[] {
-    const { offset, payload, type } = message;
+  #takePiece(message: Message, most: number, nowMs: number, acks: number[]): Effect[] {
+    const { offset, payload, type, seqno } = message;
     const end = offset + payload.byteLength;
     if (end > most || payload.byteLength === 0) return [];
+    const number = this.numbers.judge(seqno);
+    if (number === "impossible") return [impossible(seqno)];
+    this.#heardMs = nowMs;
+    const ack: Effect = { do: "ack", seqno };
+    const isKnown = type === MessageType.KDH
+      ? this.#header.compare(offset, payload) === "equal"
+      : this.key.contains(offset, end);
+    // A number that came brings only what is there.
+    if (number === "repeated" && !isKnown) return [impossible(seqno)];
     // What is final is not written again: what is in it is acked (P1).
-    if (this.#phase === "finished") {
-      const extents = type === MessageType.KDH ? this.#headerExtents : this.key;
-      return extents.contains(offset, end) ? [ack] : [];
-    }
+    if (this.#phase === "finished") return number === "repeated" ? [ack] : [];
     if (this.#phase === "finishing") return [];
     this.#phase = "receiving";
-    this.acknowledgement.other(message.seqno, acks);
+    if (number === "new") {
+      this.numbers.take(seqno);
+      this.acknowledgement.other(seqno, acks);
+    }
     return [{ do: type === MessageType.KDH ? "write-header" : "write-key", offset, bytes: payload }, ack];
   }
 
-  #takeFinished(seqno: number, acks: number[], ack: Effect): Effect[] {
-    switch (this.#phase) {
-      case "heralded":
-        // Nothing was sent, so there is nothing to keep.
-        this.#phase = "finished";
-        this.#finishedMs = this.#heardMs;
-        return [ack];
-      case "receiving":
-        this.#phase = "finishing";
-        this.#finishedSeqno = seqno;
-        this.acknowledgement.other(seqno, acks);
-        return [{ do: "finalize", verdict: this.verdict() }];
-      case "finished":
-        return [ack];
-      default:
-        return [];
+  #takeFinished(seqno: number, nowMs: number, acks: number[]): Effect[] {
+    const ack: Effect = { do: "ack", seqno };
+    if (this.#phase === "finished" || this.#phase === "finishing") {
+      if (seqno !== this.#finishedSeqno) return [impossible(seqno)];
+      this.#heardMs = nowMs;
+      return this.#phase === "finished" ? [ack] : [];
     }
+    // netdumpd's test client ends with the number of its HERALD, 0 (reference netdump-protocol.md 4).
+    const isTestClient = seqno === 0 && this.settings.heraldSeqno === 0;
+    if (!isTestClient && this.numbers.judge(seqno) !== "new") return [impossible(seqno)];
+    this.#heardMs = nowMs;
+    this.#finishedSeqno = seqno;
+    if (!isTestClient) {
+      this.numbers.take(seqno);
+      this.acknowledgement.other(seqno, acks);
+    }
+    if (this.#phase === "heralded") {
+      // Nothing was sent, so there is nothing to keep.
+      this.#phase = "finished";
+      this.#finishedMs = nowMs;
+      return [ack];
+    }
+    this.#phase = "finishing";
+    return [{ do: "finalize", verdict: this.verdict() }];
   }
+}
+
+function impossible(seqno: number): Effect {
+  return { do: "ignore", why: `number ${seqno} is not one that the client can send now` };
 }

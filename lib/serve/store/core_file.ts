@@ -51,6 +51,11 @@ export class CoreFile {
     if (end > this.#size) this.#size = end;
   }
 
+  /** Whether `bytes[at, at + length)` is what the file has at `offset`. */
+  equals(bytes: Uint8Array, at: number, length: number, offset: number): boolean {
+    return fileEquals(this.#fs, this.#fd, bytes.subarray(at, at + length), offset);
+  }
+
   /** Cuts or prolongs the file. */
   setSize(sizeBytes: number): void {
     if (this.#fs.sizeOf(this.#fd) !== sizeBytes) this.#fs.truncate(this.#fd, sizeBytes);
@@ -94,6 +99,13 @@ export class CoreFile {
       this.#fs.truncate(this.#fd, offset + length);
     }
   }
+}
+
+/** Whether a file has these bytes at `offset`. */
+export function fileEquals(fs: FileSystem, fd: number, bytes: Uint8Array, offset: number): boolean {
+  const found = new Uint8Array(bytes.byteLength);
+  if (fs.read(fd, found, 0, found.byteLength, offset) < found.byteLength) return false;
+  return found.every((byte, i) => byte === bytes[i]);
 }
 
 /** Tells whether `bytes[from, to)` is all zero, by words where they lie right. */

@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import type { Compression } from "../../kerneldump/files/header.ts";
-import { CoreFile } from "./core_file.ts";
+import { CoreFile, fileEquals } from "./core_file.ts";
 import { checkPlace, raiseBounds, reserveIndex, resolvePlace } from "./dump_directory.ts";
 import type { FileSystem } from "../../os/file_system.ts";
 import type { DumpPlace, JournalHead } from "../session/journal.ts";
@@ -158,6 +158,16 @@ export class DumpFiles {
   /** Writes to the core (see {@linkcode CoreFile.write}). */
   writeCore(...written: Parameters<CoreFile["write"]>): void {
     this.#coreFile.write(...written);
+  }
+
+  /** Whether the core has these bytes (see {@linkcode CoreFile.equals}). */
+  coreEquals(...expected: Parameters<CoreFile["equals"]>): boolean {
+    return this.#coreFile.equals(...expected);
+  }
+
+  /** Whether the key has these bytes at `offset`. */
+  keyEquals(offset: number, bytes: Uint8Array): boolean {
+    return this.#keyFd !== undefined && fileEquals(this.#fs, this.#keyFd, bytes, offset);
   }
 
   /** Writes a piece of the kernel dump header. */

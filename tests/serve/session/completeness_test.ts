@@ -5,17 +5,34 @@ import {
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
 } from "../../../lib/kerneldump/files/header.ts";
-import { formatRanges, judge, paddedLength, type Verdict } from "../../../lib/serve/session/completeness.ts";
+import { formatRanges, judge, type Verdict } from "../../../lib/serve/session/completeness.ts";
+import type { ReceivedHeader } from "../../../lib/serve/session/header.ts";
 import { Extents } from "../../../lib/serve/session/extents.ts";
 import { JOURNAL_HEADER } from "../../kerneldump/journal_header.ts";
 
 /** A dump of three blocks. */
 const LENGTH = 3 * 4096;
 
-function headerWith(fields: Partial<KernelDumpHeaderFields> = {}): KernelDumpHeader {
+function headerWith(
+  fields: Partial<KernelDumpHeaderFields> = {},
+  damage: Partial<KernelDumpHeader> = {},
+): ReceivedHeader {
   const plain = { blockSize: 4096, dumpLength: LENGTH, dumpKeySize: 0, compression: "none" } as const;
-  return decodeKernelDumpHeader(encodeKernelDumpHeader({ ...JOURNAL_HEADER, ...plain, ...fields }));
+  const header = decodeKernelDumpHeader(encodeKernelDumpHeader({ ...JOURNAL_HEADER, ...plain, ...fields }));
+  return { kind: "header", header: { ...header, ...damage } };
 }
+
+/** A header of a version that is not known, as far as it can be read. */
+const newer: ReceivedHeader = {
+  kind: "newer",
+  header: {
+    magic: "FreeBSD Kernel Dump",
+    architecture: "amd64",
+    version: 5,
+    architectureVersion: 2,
+    dumpLength: LENGTH,
+  },
+};
 
 function extents(...ranges: readonly (readonly [number, number])[]): Extents {
   const set = new Extents();
@@ -43,7 +60,22 @@ const CASES: readonly (readonly [name: string, verdict: Verdict, reason: string 
     judge({ core: whole, key: extents([0, 4096]), header: headerWith({ dumpKeySize: 4096 }) }),
     null,
   ],
-  ["a dump without a header that has no hole", judge({ core: whole, key: none, header: null }), null],
+  [
+    "a dump without a header, though it has no hole",
+    judge({ core: whole, key: none, header: { kind: "none" } }),
+    "cannot be told: no kernel dump header came",
+  ],
+  [
+    "a dump with a byte less than a header",
+    judge({ core: whole, key: none, header: { kind: "part", bytes: 511 } }),
+    "header of 511 bytes",
+  ],
+  ["a whole dump with a header of a newer version", judge({ core: whole, key: none, header: newer }), null],
+  [
+    "a cut dump with a header of a newer version",
+    judge({ core: extents([0, 8192]), key: none, header: newer }),
+    "short: 8192 of 12288 bytes",
+  ],
   [
     "a version 1 header, which knows no key",
     judge({
@@ -70,8 +102,8 @@ const CASES: readonly (readonly [name: string, verdict: Verdict, reason: string 
   ],
   [
     "a hole without a header",
-    judge({ core: extents([0, 100], [200, 300]), key: none, header: null }),
-    "holes: 100 of 300 bytes missing in 1 range",
+    judge({ core: extents([0, 100], [200, 300]), key: none, header: { kind: "none" } }),
+    "cannot be told: no kernel dump header came; holes: 100 of 300 bytes missing in 1 range",
   ],
   [
     "a missing end",
@@ -83,7 +115,11 @@ const CASES: readonly (readonly [name: string, verdict: Verdict, reason: string 
     judge({ core: none, key: none, header: headerWith() }),
     "short: 0 of 12288 bytes",
   ],
-  ["nothing at all", judge({ core: none, key: none, header: null }), "no data"],
+  [
+    "nothing at all",
+    judge({ core: none, key: none, header: { kind: "none" } }),
+    "cannot be told: no kernel dump header came; no data",
+  ],
   [
     "an empty dump with a header",
     judge({ core: none, key: none, header: headerWith({ dumpLength: 0 }) }),
@@ -101,12 +137,12 @@ const CASES: readonly (readonly [name: string, verdict: Verdict, reason: string 
   ],
   [
     "a header that is none",
-    judge({ core: whole, key: none, header: "the magic is not a kernel dump's" }),
+    judge({ core: whole, key: none, header: { kind: "damaged", why: "the magic is not a kernel dump's" } }),
     "the kernel dump header is unreadable (the magic is not a kernel dump's)",
   ],
   [
     "a header that was damaged on its way",
-    judge({ core: whole, key: none, header: { ...headerWith(), parityOk: false } }),
+    judge({ core: whole, key: none, header: headerWith({}, { parityOk: false }) }),
     "the kernel dump header's parity is wrong",
   ],
   [
@@ -148,15 +184,19 @@ Deno.test("judge() names the missing ranges", () => {
 Deno.test("judge() lists 64 of the missing ranges and tells how many bytes are missing in all", () => {
   const core = new Extents();
   for (let at = 1; at < 200; at += 2) core.add(at, at + 1);
-  const { missing, reason } = judge({ core, key: none, header: null });
+  const { missing, reason } = judge({ core, key: none, header: headerWith({ dumpLength: 200 }) });
   assertEquals(missing.length, 64);
   assertEquals(reason, "holes: 100 of 200 bytes missing in 64 ranges or more");
 });
 
-Deno.test("paddedLength() takes netdump's block for a header's that cannot be one", () => {
-  assertEquals(paddedLength(headerWith({ dumpLength: 5000, blockSize: 512 })), 5120);
-  assertEquals(paddedLength(headerWith({ dumpLength: 5000, blockSize: 0 })), 8192);
-  assertEquals(paddedLength(headerWith({ dumpLength: 5000, blockSize: 0xffffffff })), 8192);
+Deno.test("judge() takes netdump's block for a header's that cannot be one", () => {
+  const complete = (blockSize: number, end: number) =>
+    judge({ core: extents([0, end]), key: none, header: headerWith({ dumpLength: 5000, blockSize }) })
+      .complete;
+  assertEquals([complete(512, 5120), complete(512, 5121)], [true, false]);
+  for (const blockSize of [0, 0xffffffff]) {
+    assertEquals([complete(blockSize, 8192), complete(blockSize, 8193)], [true, false]);
+  }
 });
 
 Deno.test("formatRanges() tells where and how much", () => {

@@ -166,7 +166,7 @@ Deno.test("parseJournal() reads all whole lines of a journal that was cut off at
     { run: [0, 65536, 2, 46, 1448] },
     { header: [48, 0, "00ff"] },
     { key: [49, 0, 4096] },
-    { extents: [0, 5, 7, 9], messages: 5, resends: 1 },
+    { extents: [0, 5, 7, 9], messages: 5, resends: 1, beganStale: false },
     { finished: 50 },
     { final: false, atMs: 1, core: "vmcore.w1.3.incomplete" },
   ];

@@ -33,13 +33,19 @@ class Played {
 
   /** Data of so many bytes; the seqnos acked, or what else was said. */
   data(seqno: number, offset: number, length: number): number[] | string {
-    const verdict = this.session.data(offset, length, this.nowMs);
+    const verdict = this.session.data(seqno, offset, length, this.nowMs);
     const acks: number[] = [];
     switch (verdict) {
       case DataVerdict.STORE:
         return this.session.stored(seqno, offset, length, this.nowMs, acks) ? acks : "too many holes";
+      case DataVerdict.COMPARE:
+        if (!this.session.core.contains(offset, offset + length)) return "refused";
+        this.session.repeated(seqno, length, this.nowMs, acks);
+        return acks;
       case DataVerdict.ACK:
         return [seqno];
+      case DataVerdict.IMPOSSIBLE:
+        return "impossible";
       case DataVerdict.DROP:
         return "dropped";
       case DataVerdict.TOO_LARGE:
@@ -73,6 +79,8 @@ class Played {
             return `write key ${effect.offset}+${effect.bytes.byteLength}`;
           case "ack":
             return `ack ${effect.seqno}`;
+          case "ignore":
+            return "impossible";
           case "finalize":
             return `finalize ${effect.verdict.reason ?? "complete"}`;
         }
@@ -144,9 +152,9 @@ Deno.test("Session takes a header in pieces, as a tiny MTU cuts it", () => {
   const piece = (seqno: number, from: number, to: number) =>
     played.control(message(MessageType.KDH, seqno, bytes.subarray(from, to), from));
   assertEquals(piece(6, 300, 512), ["write header 300+212", "ack 6"]);
-  assertEquals(played.session.header, null);
+  assertEquals(played.session.header, { kind: "part", bytes: 212 });
   assertEquals(piece(5, 0, 300), ["write header 0+300", "ack 5"]);
-  assert(typeof played.session.header === "object" && played.session.header?.dumpLength === 4096);
+  assert(played.session.header.kind === "header" && played.session.header.header.dumpLength === 4096);
   assertEquals(played.finish(7), ["finalize complete"]);
 });
 
@@ -159,8 +167,8 @@ for (const version of [1, 2, 3, 4]) {
     };
     played.header(5, headerBytes({ version, ...absent }));
     const { header } = played.session;
-    assert(header !== null && typeof header === "object");
-    assertEquals([header.version, header.hostname], [version, JOURNAL_HEADER.hostname]);
+    assert(header.kind === "header");
+    assertEquals([header.header.version, header.header.hostname], [version, JOURNAL_HEADER.hostname]);
     assertEquals(played.finish(6), ["finalize complete"]);
   });
 }
@@ -168,7 +176,7 @@ for (const version of [1, 2, 3, 4]) {
 Deno.test("Session takes a header that is none, and does not call the dump complete", () => {
   const played = new Played().block();
   assertEquals(played.header(5, new Uint8Array(512)), ["write header 0+512", "ack 5"]);
-  assertEquals(played.session.header, "the magic is not a kernel dump's");
+  assertEquals(played.session.header, { kind: "damaged", why: "the magic is not a kernel dump's" });
   assertMatch(played.finish(6)[0]!, /^finalize the kernel dump header is unreadable/);
 });
 
@@ -177,8 +185,39 @@ Deno.test("Session finishes a dump without a header, as netdumpd's test client s
   for (let seqno = 1; seqno <= 5; seqno++) {
     assertEquals(played.data(seqno, (seqno - 1) * 1000, 1000), [seqno]);
   }
-  assertEquals(played.finish(0), ["finalize complete"]);
+  assertEquals(played.finish(0), ["finalize cannot be told: no kernel dump header came"]);
   assertEquals(played.finalized(), ["ack 0"]);
+});
+
+Deno.test("Session ends for no FINISHED that the client cannot send, wherever it is forged to (P6)", () => {
+  const played = new Played().block();
+  // The client is at 5; what was used, what lies far ahead, and 0 are forged.
+  for (const seqno of [0, 1, 2, 4, 5 + 64, 1000, 0xffffffff]) {
+    assertEquals(played.finish(seqno), ["impossible"], `${seqno}`);
+  }
+  assertEquals(played.session.phase, "receiving");
+  assertEquals(played.header(5), ["write header 0+512", "ack 5"]);
+  assertEquals(played.finish(6), ["finalize complete"]);
+  assertEquals(played.finish(7), ["impossible"]);
+});
+
+Deno.test("Session takes no data, header or key with a number that the client cannot be at (P5, P6)", () => {
+  const played = new Played().block();
+  for (const seqno of [0, 1, 4 + 65, 0x80000000, 0xffffffff]) {
+    assertEquals(played.data(seqno, 4096, 1000), "impossible", `${seqno}`);
+    assertEquals(played.header(seqno), ["impossible"]);
+    assertEquals(played.control(message(MessageType.EKCD_KEY, seqno, new Uint8Array(100))), ["impossible"]);
+  }
+  // A number that came is a resend: it brings nothing that is not there.
+  assertEquals(played.data(3, 8192, 1448), "refused");
+  assertEquals(played.session.core.ranges(), [{ start: 0, end: 4096 }]);
+  assertEquals(played.session.header, { kind: "none" });
+});
+
+Deno.test("Session begins with no number that is not behind its HERALD's", () => {
+  const { session } = new Played();
+  const can = (seqno: number) => session.canBeginWith(MessageType.VMCORE, seqno, 0, 1);
+  assertEquals([0, 1, 2, 65, 66, 2 ** 31].map(can), [false, false, true, true, false, false]);
 });
 
 Deno.test("Session ignores headers and keys that are empty or too large", () => {
@@ -252,7 +291,7 @@ Deno.test("Session drops data that points into the void, and ends a dump that gr
 Deno.test("Session says so when a dump has more holes than can be kept track of (P7)", () => {
   const played = new Played();
   for (let i = 0; i < 8192; i++) assertEquals(played.data(2 + i, 8192 * i, 4096), [2 + i]);
-  assertEquals(played.data(9000, 8192 * 8192, 4096), "too many holes");
+  assertEquals(played.data(8194, 8192 * 8192, 4096), "too many holes");
 });
 
 Deno.test("Session sends held acks with the header that shows that the client is no kernel", () => {
@@ -328,8 +367,8 @@ Deno.test("Session keeps the pieces of a header for its journal", () => {
   const played = new Played();
   const bytes = headerBytes();
   played.control(message(MessageType.KDH, 2, bytes.subarray(100, 110), 100));
-  played.control(message(MessageType.KDH, 2, bytes.subarray(110, 120), 110));
-  played.control(message(MessageType.KDH, 2, bytes.subarray(500), 500));
+  played.control(message(MessageType.KDH, 3, bytes.subarray(110, 120), 110));
+  played.control(message(MessageType.KDH, 4, bytes.subarray(500), 500));
   assertEquals(played.session.headerPieces(), [
     { offset: 100, bytes: bytes.slice(100, 120) },
     { offset: 500, bytes: bytes.slice(500) },
@@ -352,6 +391,6 @@ Deno.test("canBeginWith() lets no empty message, and none into the void, begin a
     [MessageType.EKCD_KEY, 0, 1448, true],
   ];
   for (const [type, offset, length, can] of rows) {
-    assertEquals(session.canBeginWith(type, offset, length), can, `${type} ${offset} ${length}`);
+    assertEquals(session.canBeginWith(type, 2, offset, length), can, `${type} ${offset} ${length}`);
   }
 });
