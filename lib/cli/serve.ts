@@ -4,22 +4,24 @@
  * @module
  */
 import { resolve } from "@std/path";
+import { descriptorLimit } from "../os/descriptors.ts";
 import { realFileSystem } from "../os/file_system.ts";
-import { describeError } from "../os/system_error.ts";
-import { Hook } from "../serve/observers/hook.ts";
-import { HostNames, systemLookup } from "../serve/hostname.ts";
+import { LineWriter } from "../os/line_writer.ts";
 import { localAddresses } from "../os/local_addresses.ts";
 import { LockedError } from "../os/lock_file.ts";
-import type { LogSink } from "../serve/log_entry.ts";
 import { PidFile } from "../os/pid_file.ts";
-import { startReceiver } from "../serve/receiver_pool.ts";
-import { StateDirectory } from "../serve/store/state_directory.ts";
-import { type ServerSettings, Supervisor } from "../serve/supervisor.ts";
-import { escapeLine, quote } from "../text/escape.ts";
 import { findPortOwner } from "../os/port_owner.ts";
-import { formatSize } from "../text/units.ts";
+import { describeError } from "../os/system_error.ts";
+import type { Observe, ServerEvent } from "../serve/events.ts";
+import { HostNames, systemLookup } from "../serve/hostname.ts";
+import { Hook, PASSED_ON } from "../serve/observers/hook.ts";
+import { Log } from "../serve/observers/log.ts";
+import { checkReadiness, roomFor } from "../serve/readiness.ts";
+import { startReceiver } from "../serve/receiver_pool.ts";
+import { StateDirectory, StateDirectoryError } from "../serve/store/state_directory.ts";
+import { type ServerParts, type ServerSettings, Supervisor } from "../serve/supervisor.ts";
+import { quote } from "../text/escape.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
-import { Log } from "./log.ts";
 import type { serveCommand, serveOptions, Values } from "./options.ts";
 import type { Invocation } from "./parse.ts";
 
@@ -27,45 +29,59 @@ type Options = Values<typeof serveOptions>;
 
 /** New local addresses are looked for this often. */
 const RESCAN_MS = 30_000;
+/** A server that stops waits this long for programs, and for its log to be read. */
+const HOOK_PATIENCE_MS = 5000;
+const LOG_PATIENCE_MS = 1000;
+/** Shells say by this status that a signal ended a program. */
+const SIGNALLED = 128;
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 } as const;
 
 /** Runs `netdump serve` until a signal ends it. */
 export async function runServe({ options }: Invocation<typeof serveCommand>): Promise<ExitStatus> {
   const settings = readSettings(options);
-  const sink = openLog(options);
+  const output = new LineWriter((bytes) => Deno.stderr.write(bytes));
+  const log = openLog(options, output);
   const program = findProgram(options.exec);
   const pidFile = options.pidfile === undefined ? undefined : await openPidFile(options.pidfile);
   try {
     const state = await openState(settings.root, options.dir);
+    const descriptors = await descriptorLimit();
     if (program === undefined) await Deno.permissions.revoke({ name: "run" });
-    const hook = program === undefined ? undefined : new Hook(program, settings.root, (result, dump) => {
-      const what = result.result === "exited"
-        ? `Process ${result.pid} exited with status ${result.status}`
-        : result.result === "timed-out"
-        ? `Process ${result.pid} was ended, it took too long`
-        : `Cannot run ${quote(program)}: ${escapeLine(result.reason)}`;
-      const bad = result.result !== "exited" || result.status !== 0;
-      sink({
-        level: bad ? "warning" : "info",
-        event: "hook",
-        text: what,
-        fields: { id: dump.id, ...result },
-      });
-    });
-    const names = options["no-dns"] ? undefined : new HostNames(systemLookup);
-    const machine = { addresses: localAddresses, rescanMs: RESCAN_MS };
-    const supervisor = start(settings, {
+    const observers: Observe[] = [(event) => log.observe(event)];
+    const observe = (event: ServerEvent) => observers.forEach((observer) => observer(event));
+    const hook = program === undefined
+      ? undefined
+      : new Hook({ path: program, directory: settings.root, environment: ownEnvironment() }, observe);
+    if (hook !== undefined) observers.push((event) => hook.observe(event));
+    const room = descriptors === null
+      ? null
+      : roomFor(descriptors, settings.workers, Math.max(settings.bind.length, localAddresses().length));
+    const limited = { ...settings, mostSessions: Math.min(settings.mostSessions, room ?? Infinity) };
+    if (limited.mostSessions < 1) {
+      throw new OperationError(
+        `The process may open ${descriptors} files, too few for a single dump: raise the limit (ulimit -n)`,
+      );
+    }
+    const supervisor = start(limited, {
+      fs: realFileSystem,
       state,
-      names,
-      hook,
-      log: sink,
+      names: options["no-dns"] ? undefined : new HostNames(systemLookup),
+      observe,
       startWorker: startReceiver,
-      machine,
+      machine: { addresses: localAddresses, rescanMs: RESCAN_MS },
+      bootedMs: Date.now() - Deno.osUptime() * 1000,
     });
     // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
     const signalled = stopSignal();
-    announce(sink, settings, supervisor.addresses, options.dir);
-    return await untilStopped(supervisor, signalled, sink);
+    announce(observe, limited, supervisor.addresses, descriptors);
+    for (const finding of checkReadiness(realFileSystem, { ...settings, room })) {
+      observe({ event: "not-ready", ...finding });
+    }
+    observe({ event: "ready" });
+    return await untilStopped(supervisor, signalled, observe, hook);
   } finally {
+    log.tellLeftOut();
+    await output.flushed(LOG_PATIENCE_MS);
     pidFile?.remove();
   }
 }
@@ -116,20 +132,21 @@ function totalBytes(root: string): number {
 
 async function openState(root: string, dir: string): Promise<StateDirectory> {
   try {
-    return await StateDirectory.open(root);
+    return await StateDirectory.open(realFileSystem, root);
   } catch (error) {
     if (error instanceof LockedError) {
       throw new OperationError(
         `netdump is already running: ${error.message || "another process"} serves ${quote(dir)}`,
       );
     }
+    if (error instanceof StateDirectoryError) throw new OperationError(`Cannot start: ${error.message}`);
     throw new OperationError(`Cannot write to dump directory ${quote(dir)}: ${describeError(error)}`);
   }
 }
 
 async function openPidFile(path: string): Promise<PidFile> {
   try {
-    return await PidFile.open(path);
+    return await PidFile.open(realFileSystem, path);
   } catch (error) {
     if (error instanceof LockedError) {
       throw new OperationError(
@@ -140,7 +157,7 @@ async function openPidFile(path: string): Promise<PidFile> {
   }
 }
 
-/** The absolute path of the hook, which must be a file that can be executed. */
+/** The hook, which must be a file that can be executed. */
 function findProgram(exec: string | undefined): string | undefined {
   if (exec === undefined) return undefined;
   const program = resolve(exec);
@@ -157,18 +174,33 @@ function findProgram(exec: string | undefined): string | undefined {
   return program;
 }
 
-function openLog(options: Options): LogSink {
-  const encoder = new TextEncoder();
-  const log = new Log({
-    format: options["log-format"],
-    least: options.debug ? "debug" : options.quiet ? "warning" : "info",
-    write: (line) => void Deno.stderr.writeSync(encoder.encode(line + "\n")),
-    now: Date.now,
-  });
-  return (entry) => log.write(entry);
+/** What programs get of this process's environment, as far as it may look. */
+function ownEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = {
+    PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+  };
+  for (const name of PASSED_ON) {
+    try {
+      const value = Deno.env.get(name);
+      if (value !== undefined) environment[name] = value;
+    } catch {
+      // Not permitted to look.
+    }
+  }
+  return environment;
 }
 
-function start(settings: ServerSettings, parts: ConstructorParameters<typeof Supervisor>[1]): Supervisor {
+function openLog(options: Options, output: LineWriter): Log {
+  return new Log({
+    format: options["log-format"],
+    least: options.debug ? "debug" : options.quiet ? "warning" : "info",
+    write: (line) => output.put(line),
+    takeDropped: () => output.takeDropped(),
+    now: Date.now,
+  });
+}
+
+function start(settings: ServerSettings, parts: ServerParts): Supervisor {
   try {
     return new Supervisor(settings, parts);
   } catch (error) {
@@ -186,50 +218,65 @@ function start(settings: ServerSettings, parts: ConstructorParameters<typeof Sup
 }
 
 /** Says where it listens and writes, and what a client needs (reference netdump-protocol.md 7.2). */
-function announce(log: LogSink, settings: ServerSettings, addresses: string[], dir: string): void {
-  const { heraldPort, root, minFreeBytes } = settings;
-  log({
-    level: "info",
-    event: "listening",
-    text: `Listening on ${addresses.map((address) => `${address}:${heraldPort}`).join(", ")}`,
-    fields: { addresses, port: heraldPort },
-  });
-  log({
-    level: "info",
-    event: "directory",
-    text: `Dumps go to ${escapeLine(root)}, at least ${formatSize(Math.round(minFreeBytes))} are kept free`,
-    fields: { directory: root, given: dir, minFreeBytes },
-  });
+function announce(
+  observe: Observe,
+  settings: ServerSettings,
+  addresses: string[],
+  descriptors: number | null,
+): void {
+  const { heraldPort: port, root, minFreeBytes, mostSessions } = settings;
+  observe({ event: "listening", addresses, port });
+  observe({ event: "directory", directory: root, freeBytes: freeBytes(root), minFreeBytes });
+  observe({ event: "capacity", dumps: mostSessions, descriptors });
   const server = addresses.find((address) => !address.startsWith("127.")) ?? addresses[0] ?? "SERVER";
-  const dumpon = `dumpon -v -s ${server} -c CLIENT_ADDRESS [-g GATEWAY] INTERFACE`;
-  log({
-    level: "info",
+  observe({
     event: "client-setup",
-    text: `A FreeBSD client needs: ${dumpon} (on 13 and later with -i 0 to come before the disk)`,
-    fields: { dumpon },
+    dumpon: `dumpon -v -s ${server} -c CLIENT_ADDRESS [-g GATEWAY] INTERFACE`,
   });
-  log({ level: "info", event: "ready", text: "Waiting for clients." });
 }
 
-/** Resolves when a signal asks the server to stop. */
+function freeBytes(root: string): number | null {
+  try {
+    return realFileSystem.space(root).freeBytes;
+  } catch {
+    return null;
+  }
+}
+
+/** Resolves when a signal asks the server to stop; a second one ends it at once. */
 function stopSignal(): Promise<undefined> {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  const signals: (keyof typeof SIGNALS)[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   const signalled = Promise.withResolvers<undefined>();
-  for (const signal of signals) Deno.addSignalListener(signal, () => signalled.resolve(undefined));
+  let isStopping = false;
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => {
+      if (isStopping) Deno.exit(SIGNALLED + SIGNALS[signal]);
+      isStopping = true;
+      signalled.resolve(undefined);
+    });
+  }
   return signalled.promise;
 }
 
 async function untilStopped(
   supervisor: Supervisor,
   signalled: Promise<undefined>,
-  log: LogSink,
+  observe: Observe,
+  hook: Hook | undefined,
 ): Promise<ExitStatus> {
   const failure = await Promise.race([signalled, supervisor.failed]);
   if (failure !== undefined) {
-    log({ level: "error", event: "failed", text: `Receivers crash again and again: ${quote(failure)}` });
+    observe({ event: "failed", reason: failure });
     return ExitStatus.FAILED;
   }
-  log({ level: "info", event: "stopping", text: "Shutting down..." });
-  await supervisor.stop();
+  observe({ event: "stopping" });
+  const left = await supervisor.stop();
+  if (left.length > 0) observe({ event: "stopped-late", left });
+  const programs = await hook?.settled(HOOK_PATIENCE_MS);
+  if (programs !== undefined && programs.running + programs.waiting > 0) {
+    observe({ event: "hooks-left", ...programs });
+  }
   return ExitStatus.OK;
 }

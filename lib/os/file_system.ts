@@ -5,6 +5,7 @@
  * @module
  */
 import fs from "node:fs";
+import { lockFile } from "./lock_file.ts";
 import { errorCode } from "./system_error.ts";
 
 /** What is at a path, not following a symbolic link. */
@@ -12,6 +13,14 @@ export interface Entry {
   readonly kind: "file" | "directory" | "link" | "other";
   readonly inode: number;
   readonly sizeBytes: number;
+  /** Unix time in ms of the last change of its content. */
+  readonly changedMs: number;
+  /** Permission bits; 0 where the system has none. */
+  readonly mode: number;
+  /** The owner's user id. */
+  readonly user: number;
+  /** Number of the file system it is on. */
+  readonly device: number;
 }
 
 /** File operations. All throw on failure; an error's `code` is the system's name, such as `ENOSPC`. */
@@ -38,7 +47,18 @@ export interface FileSystem {
   remove(path: string): void;
   /** Removes a file that may be large, which takes its time, beside this thread's work. */
   removeLarge(path: string): Promise<void>;
+  /** Makes a directory that only its owner can use; fails with `EEXIST` if anything has the name. */
   makeDirectory(path: string): void;
+  /** Makes a symbolic link; fails with `EEXIST` if anything has the name. */
+  link(target: string, path: string): void;
+  /** Where a symbolic link leads to, as it is written there. */
+  readLink(path: string): string;
+  /**
+   * Opens a file, creating it if need be, locks it and writes this process's id into it.
+   *
+   * @throws as {@linkcode lockFile}
+   */
+  lock(path: string): Promise<{ close(): void }>;
   /** The path without links; fails with `ENOENT` if there is none. */
   realPath(path: string): string;
   /** `undefined` if nothing has the name. */
@@ -117,6 +137,9 @@ export const realFileSystem: FileSystem = {
   remove: (path) => fs.unlinkSync(path),
   removeLarge: (path) => Deno.remove(path),
   makeDirectory: (path) => fs.mkdirSync(path, { mode: 0o700 }),
+  link: (target, path) => fs.symlinkSync(target, path, "file"),
+  readLink: (path) => fs.readlinkSync(path),
+  lock: lockFile,
   realPath: (path) => Deno.realPathSync(path),
   entry(path) {
     const found = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -128,7 +151,15 @@ export const realFileSystem: FileSystem = {
       : found.isDirectory()
       ? "directory"
       : "other";
-    return { kind, inode: found.ino, sizeBytes: found.size };
+    return {
+      kind,
+      inode: found.ino,
+      sizeBytes: found.size,
+      changedMs: found.mtimeMs,
+      mode: Deno.build.os === "windows" ? 0 : found.mode & 0o7777,
+      user: found.uid,
+      device: found.dev,
+    };
   },
   list: (path) => Array.from(Deno.readDirSync(path), (entry) => entry.name),
   readText: (path) => Deno.readTextFileSync(path),

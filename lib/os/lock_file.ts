@@ -17,9 +17,12 @@ export class LockedError extends Error {
  *
  * @returns the open file; the lock lasts until it is closed or the process ends
  * @throws {LockedError} with the holder's process id, if it is readable
- * @throws {TypeError} if the file holds something else than a process id
+ * @throws {TypeError} if it is no regular file, or holds something else than a process id
  */
 export async function lockFile(path: string): Promise<Deno.FsFile> {
+  // Opening a FIFO waits for whoever never comes.
+  const there = await Deno.lstat(path).catch(() => undefined);
+  if (there !== undefined && !there.isFile) throw new TypeError(`${path} is not a regular file`);
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   const before = await read(file);
   if (!/^\s*\d*\s*$/.test(before)) {

@@ -3,14 +3,16 @@
  *
  * @module
  */
-import { lockFile } from "./lock_file.ts";
+import type { FileSystem } from "./file_system.ts";
 
 /** A pid file that is held by this process. */
 export class PidFile {
+  readonly #fs: FileSystem;
   readonly #path: string;
-  readonly #file: Deno.FsFile;
+  readonly #file: { close(): void };
 
-  private constructor(path: string, file: Deno.FsFile) {
+  private constructor(fs: FileSystem, path: string, file: { close(): void }) {
+    this.#fs = fs;
     this.#path = path;
     this.#file = file;
   }
@@ -20,14 +22,14 @@ export class PidFile {
    *
    * @throws {LockedError} if another process holds it; `TypeError` if the file is something else
    */
-  static async open(path: string): Promise<PidFile> {
-    return new PidFile(path, await lockFile(path));
+  static async open(fs: FileSystem, path: string): Promise<PidFile> {
+    return new PidFile(fs, path, await fs.lock(path));
   }
 
   /** Removes the file, and with it the lock. */
   remove(): void {
     try {
-      Deno.removeSync(this.#path);
+      this.#fs.remove(this.#path);
     } catch {
       // Somebody was quicker.
     }

@@ -6,7 +6,7 @@
  */
 import { decodeMessage, type Message, MessageType } from "../protocol/message.ts";
 import { describeError } from "../os/system_error.ts";
-import type { LogSink } from "./log_entry.ts";
+import type { Observe } from "./events.ts";
 
 /** What the machine has for addresses. */
 export interface LocalMachine {
@@ -14,6 +14,13 @@ export interface LocalMachine {
   /** New ones are looked for this often. */
   readonly rescanMs: number;
 }
+
+/** Takes a HERALD that came to a local address, from a client's address and port. */
+export type OnHerald = (
+  local: string,
+  herald: Message,
+  from: { readonly client: string; readonly port: number },
+) => void;
 
 /** What to listen on. */
 export interface HeraldSocketSettings {
@@ -26,7 +33,7 @@ export interface HeraldSocketSettings {
 export class HeraldSockets {
   readonly #port: number;
   readonly #machine: LocalMachine;
-  readonly #log: LogSink;
+  readonly #observe: Observe;
   readonly #sockets = new Map<string, Deno.DatagramConn>();
   readonly #rescans: boolean;
   #rescan: ReturnType<typeof setInterval> | undefined;
@@ -37,10 +44,10 @@ export class HeraldSockets {
    *
    * @throws the system's error if one cannot be bound
    */
-  constructor({ heraldPort, bind }: HeraldSocketSettings, machine: LocalMachine, log: LogSink) {
+  constructor({ heraldPort, bind }: HeraldSocketSettings, machine: LocalMachine, observe: Observe) {
     this.#port = heraldPort;
     this.#machine = machine;
-    this.#log = log;
+    this.#observe = observe;
     this.#rescans = bind.length === 0;
     for (const address of this.#rescans ? machine.addresses() : bind) this.#bind(address);
   }
@@ -51,7 +58,7 @@ export class HeraldSockets {
   }
 
   /** Starts to receive; what is no HERALD is left out. */
-  listen(onHerald: (local: string, herald: Message, client: string) => void): void {
+  listen(onHerald: OnHerald): void {
     for (const [address, socket] of this.#sockets) void this.#receive(address, socket, onHerald);
     if (!this.#rescans) return;
     this.#rescan = setInterval(() => {
@@ -59,8 +66,7 @@ export class HeraldSockets {
         const socket = this.#bindIfNew(address);
         if (socket === undefined) continue;
         void this.#receive(address, socket, onHerald);
-        const text = `Listening on ${address} too`;
-        this.#log({ level: "info", event: "listening", text, fields: { address } });
+        this.#observe({ event: "listening", addresses: [address], port: this.#port });
       }
     }, this.#machine.rescanMs);
   }
@@ -91,7 +97,7 @@ export class HeraldSockets {
   async #receive(
     local: string,
     socket: Deno.DatagramConn,
-    onHerald: (local: string, herald: Message, client: string) => void,
+    onHerald: OnHerald,
   ): Promise<void> {
     const buffer = new Uint8Array(65536);
     while (!this.#closed) {
@@ -100,22 +106,18 @@ export class HeraldSockets {
         received = await socket.receive(buffer);
       } catch (error) {
         if (this.#closed) return;
-        this.#tell("receive-failed", `Receiving on ${local} failed: ${describeError(error)}`, { local });
+        this.#observe({ event: "receive-failed", local, reason: describeError(error) });
         await new Promise((resolve) => setTimeout(resolve, 50));
         continue;
       }
-      const client = (received[1] as Deno.NetAddr).hostname;
+      const { hostname: client, port } = received[1] as Deno.NetAddr;
       const message = decodeMessage(received[0]);
       if (typeof message !== "string" && message.type === MessageType.HERALD) {
-        onHerald(local, message, client);
+        onHerald(local, message, { client, port });
         continue;
       }
-      const what = typeof message === "string" ? message : `message type ${message.type}`;
-      this.#tell("ignored", `Ignored a datagram from ${client} on ${local}: ${what}`, { client, local });
+      const reason = typeof message === "string" ? message : `message type ${message.type}`;
+      this.#observe({ event: "ignored", client, local, reason });
     }
-  }
-
-  #tell(event: string, text: string, fields: Record<string, unknown>): void {
-    this.#log({ level: "debug", event, text, fields, provoked: true });
   }
 }

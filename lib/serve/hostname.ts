@@ -11,6 +11,8 @@ import type { ClientName } from "./orders.ts";
 /** The first ack of data may wait this long for a name. */
 const BUDGET_MS = 500;
 const CACHE_MS = 5 * 60_000;
+/** One that failed is soon tried again: the resolver may have been away. */
+const FAILED_CACHE_MS = 10_000;
 const MOST_CACHED = 1024;
 /** Lookups under way at once; beyond that, clients are named by address. */
 const MOST_LOOKUPS = 64;
@@ -46,12 +48,15 @@ export class HostNames {
 
   #start(address: string): Promise<ClientName> {
     const lookup = this.#lookup(address)
-      .then((hostName) => named(address, hostName), () => byAddress(address))
-      .then((name) => {
+      .then(
+        (hostName) => ({ name: named(address, hostName), keptMs: CACHE_MS }),
+        () => ({ name: byAddress(address), keptMs: FAILED_CACHE_MS }),
+      )
+      .then(({ name, keptMs }) => {
         this.#underWay.delete(address);
         this.#cache.delete(address);
         if (this.#cache.size >= MOST_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
-        this.#cache.set(address, { name, untilMs: Date.now() + CACHE_MS });
+        this.#cache.set(address, { name, untilMs: Date.now() + keptMs });
         return name;
       });
     this.#underWay.set(address, lookup);

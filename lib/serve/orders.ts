@@ -3,9 +3,7 @@
  *
  * @module
  */
-import type { KernelDumpHeader } from "../kerneldump/files/header.ts";
-import type { LinkRequest } from "./store/dump_files.ts";
-import type { Range } from "./session/extents.ts";
+import type { DumpRecord, FinishedDump, RemovedDump } from "./events.ts";
 import type { SessionIdentity } from "./session/journal.ts";
 
 /** What all sessions of a receiver share; its first message. */
@@ -21,7 +19,7 @@ export interface ReceiverSettings {
   readonly mostBytes: number | null;
   /** Disk space to keep free, in bytes. */
   readonly minFreeBytes: number;
-  /** Complete dumps to keep per host; `null` for all. */
+  /** Complete dumps to keep of each client; `null` for all. */
   readonly keep: number | null;
 }
 
@@ -36,82 +34,66 @@ export interface ClientName {
 /** What the supervisor tells a receiver. */
 export type Order =
   | { readonly order: "start"; readonly settings: ReceiverSettings }
-  /** Open a socket for a new session; with a port other than 0, that very port. */
+  /** Open a session: a socket on any port, a journal, an ack of its HERALD. */
   | { readonly order: "open"; readonly session: SessionIdentity }
-  /** The session is on disk: ack its HERALD, now and whenever this comes again. */
+  /** The HERALD of a session came again. */
   | { readonly order: "ack-herald"; readonly id: string }
   | { readonly order: "name"; readonly id: string; readonly name: ClientName }
   /** Take up a session from its journal. */
   | { readonly order: "resume"; readonly id: string }
-  | { readonly order: "linked"; readonly request: number; readonly error: string | null }
-  /** Close a session that has no data, or is finished, to make room. */
+  /** Label the dump of a session that cannot go on, and forget the session. */
+  | { readonly order: "give-up"; readonly id: string; readonly reason: string }
+  /** End a session to make room: what it has is labelled. */
   | { readonly order: "evict"; readonly id: string }
+  /** So many reports have been taken: there is room for as many more. */
+  | { readonly order: "taken"; readonly reports: number }
+  /** Are you there? It is answered by `alive`. */
+  | { readonly order: "ping"; readonly number: number }
   | { readonly order: "stop" };
 
-/** How a dump ended. */
-export type Outcome = "success" | "timeout" | "error";
-
-/** All that is worth telling about a dump; what logs, hooks and JSON are made from. Strings are unfiltered. */
-export interface DumpRecord {
+/** How a session gets on, for whoever decides which gives way. */
+export interface SessionActivity {
   readonly id: string;
-  readonly client: string;
-  readonly local: string;
-  readonly port: number;
-  readonly host: string;
-  readonly hostName: string | null;
-  readonly index: number;
-  /** Path of the dump's directory below the dump directory, `.` for itself. */
-  readonly directory: string;
-  readonly info: string;
-  readonly core: string;
-  readonly header: string | null;
-  readonly key: string | null;
-  readonly kernelDumpHeader: KernelDumpHeader | null;
-  readonly encrypted: boolean;
-  /** Distinct bytes of the core. */
+  /** Ms since a message of its client came, and since one brought bytes that were new. */
+  readonly silentMs: number;
+  readonly barrenMs: number;
   readonly receivedBytes: number;
-  readonly messages: number;
-  readonly resends: number;
-  /** Packets that only came because acks were held (P4). */
-  readonly savedPackets: number;
-  readonly durationMs: number;
 }
 
 /** What a receiver tells the supervisor. */
 export type Report =
+  /** A session has a socket and a journal. */
   | { readonly report: "opened"; readonly id: string; readonly port: number }
   /** The session could not be opened; its HERALD stays unanswered. */
   | { readonly report: "refused"; readonly id: string; readonly reason: string }
   /** A client's path is not used; the default path is. */
   | { readonly report: "path-refused"; readonly id: string; readonly path: string; readonly reason: string }
+  /** The default path is not used either; the dump directory itself is. */
+  | { readonly report: "default-path-unusable"; readonly path: string; readonly reason: string }
   /** First data; the dump has files now. */
   | { readonly report: "started"; readonly dump: DumpRecord; readonly resumed: boolean }
   | { readonly report: "header"; readonly dump: DumpRecord; readonly problem: string | null }
   | { readonly report: "key"; readonly dump: DumpRecord }
   | { readonly report: "progress"; readonly dump: DumpRecord }
-  | {
-    readonly report: "finished";
-    readonly dump: DumpRecord;
-    readonly outcome: Outcome;
-    readonly complete: boolean;
-    readonly reason: string | null;
-    /** Missing ranges of the core, at most 64 of them. */
-    readonly missing: readonly Range[];
-    /** The session may be taken up by the next server. */
-    readonly resumable: boolean;
-  }
+  | { readonly report: "activity"; readonly sessions: readonly SessionActivity[] }
+  | ({ readonly report: "finished" } & FinishedDump)
   /** FINISHED without data. */
   | { readonly report: "empty"; readonly id: string }
-  | { readonly report: "removed"; readonly files: readonly string[] }
-  | { readonly report: "link"; readonly request: number; readonly link: LinkRequest }
+  | { readonly report: "removed"; readonly dump: RemovedDump }
   /** Something to be logged. */
   | {
     readonly report: "notice";
     readonly level: "debug" | "warning";
     readonly id: string | null;
+    readonly provoked: boolean;
     readonly text: string;
   }
+  /** A session that cannot go on could not be labelled; its journal stays. */
+  | { readonly report: "not-labelled"; readonly id: string; readonly reason: string }
+  /** So many reports of little weight found no room. */
+  | { readonly report: "dropped"; readonly count: number }
   | { readonly report: "closed"; readonly id: string }
+  | { readonly report: "alive"; readonly number: number }
   | { readonly report: "stopped" };
 
 /** A dump that has ended, one way or another. */

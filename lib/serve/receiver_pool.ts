@@ -7,6 +7,10 @@ import type { Order, ReceiverSettings, Report } from "./orders.ts";
 
 /** A receiver that crashes more often than this within a minute is not started again. */
 const MOST_CRASHES_PER_MINUTE = 10;
+/** Receivers beyond those asked for: for disks that may hang and addresses that came later. */
+const MOST_MORE = 8;
+/** Receivers are told so many reports at a time that theirs were taken. */
+const TAKEN_EVERY = 64;
 
 /** What the receivers' owner is told. */
 export interface PoolEvents {
@@ -57,18 +61,27 @@ export const startReceiver: StartWorker = (name, permissions) => {
   return new Worker(new URL("./receiver/receiver_worker.ts", import.meta.url), options);
 };
 
+/** A receiver of the pool. */
+interface Member {
+  worker: Worker;
+  /** Addresses that it may bind. */
+  addresses: ReadonlySet<string>;
+  /** It crashed and was not started again, or is not wanted any more. */
+  isGone: boolean;
+  /** Sessions by the file system that they write to. */
+  readonly sessions: Map<number, number>;
+  /** Reports taken since it was told last. */
+  taken: number;
+}
+
 /** A pool of receivers. */
 export class ReceiverPool {
   readonly #startWorker: StartWorker;
   readonly #settings: ReceiverSettings;
   readonly #events: PoolEvents;
+  readonly #asked: number;
   #permissions: PoolPermissions;
-  readonly #workers: Worker[] = [];
-  readonly #sessions: number[] = [];
-  /** Addresses that each receiver may bind. */
-  readonly #addresses: ReadonlySet<string>[] = [];
-  /** Receivers that crashed and were not started again. */
-  readonly #dead = new Set<number>();
+  readonly #members: Member[] = [];
   #crashesMs: number[] = [];
 
   constructor(
@@ -82,72 +95,137 @@ export class ReceiverPool {
     this.#settings = settings;
     this.#permissions = permissions;
     this.#events = events;
-    for (let i = 0; i < count; i++) this.#start(i);
+    this.#asked = count;
+    for (let i = 0; i < count; i++) this.#add();
   }
 
   /** The receivers that run. */
   get running(): number[] {
-    return [...this.#workers.keys()].filter((index) => !this.#dead.has(index));
+    return [...this.#members.keys()].filter((index) => !this.#members[index]!.isGone);
   }
 
   /** Gives an order. */
   order(receiver: number, order: Order): void {
-    this.#workers[receiver]?.postMessage(order);
+    const member = this.#members[receiver];
+    if (member !== undefined && !member.isGone) member.worker.postMessage(order);
   }
 
   /**
-   * The receiver with the fewest sessions among those that may bind an address; a new one if none may, since an
-   * address that came after the start is not in the permissions of those there are.
+   * The receiver that a session goes to: of those that may bind its address one that writes to the same disk, or to none yet,
+   * so that a disk which hangs holds up no dump on another; of these the one with the fewest sessions. Where there is none
+   * a receiver more is started, as far as that goes.
+   *
+   * @param device number of the file system that the dump goes to
    */
-  place(address: string): number {
-    let best: number | undefined;
-    for (let i = 0; i < this.#workers.length; i++) {
-      if (!this.#addresses[i]!.has(address)) continue;
-      if (best === undefined || this.#sessions[i]! < this.#sessions[best]!) best = i;
-    }
-    if (best === undefined) {
-      best = this.#workers.length;
-      this.#permissions = { ...this.#permissions, addresses: [...this.#permissions.addresses, address] };
-      this.#start(best);
-    }
-    this.#sessions[best]!++;
+  place(address: string, device: number): number {
+    const able = this.running.filter((index) => this.#members[index]!.addresses.has(address));
+    const apart = able.filter((index) => {
+      const devices = [...this.#members[index]!.sessions.keys()];
+      return devices.every((other) => other === device);
+    });
+    const best = this.#leastLoaded(apart) ?? this.#more(address) ?? this.#leastLoaded(able) ??
+      this.#members.length - 1;
+    const { sessions } = this.#members[best]!;
+    sessions.set(device, (sessions.get(device) ?? 0) + 1);
     return best;
   }
 
   /** Notes that a session of a receiver is over. */
-  release(receiver: number): void {
-    this.#sessions[receiver]!--;
+  release(receiver: number, device: number): void {
+    const { sessions } = this.#members[receiver]!;
+    const left = (sessions.get(device) ?? 1) - 1;
+    if (left > 0) sessions.set(device, left);
+    else sessions.delete(device);
+    this.#retire(receiver);
   }
 
   /** Ends all workers. */
   terminate(): void {
-    for (const worker of this.#workers) worker.terminate();
+    for (const { worker } of this.#members) worker.terminate();
   }
 
-  #start(index: number): void {
+  #leastLoaded(receivers: readonly number[]): number | undefined {
+    return receivers.toSorted((a, b) => this.#load(a) - this.#load(b))[0];
+  }
+
+  #load(receiver: number): number {
+    let sessions = 0;
+    for (const count of this.#members[receiver]!.sessions.values()) sessions += count;
+    return sessions;
+  }
+
+  /** Starts a receiver more, that may bind all addresses there are; `undefined` if there are enough. */
+  #more(address: string): number | undefined {
+    const { addresses } = this.#permissions;
+    const isNew = !addresses.includes(address);
+    if (isNew) this.#permissions = { ...this.#permissions, addresses: [...addresses, address] };
+    if (this.running.length >= this.#asked + MOST_MORE) {
+      // One that has nothing to do gives way to one that may bind the new address.
+      const idle = isNew ? this.running.find((index) => this.#load(index) === 0) : undefined;
+      if (idle === undefined) return undefined;
+      this.#end(idle);
+    }
+    const added = this.#add();
+    // Receivers that could not bind the newest address go once they are idle.
+    for (const index of this.running) this.#retire(index);
+    return added;
+  }
+
+  /** Ends a receiver that has nothing to do, if there are more than were asked for. */
+  #retire(receiver: number): void {
+    const { isGone, addresses } = this.#members[receiver]!;
+    if (isGone || this.#load(receiver) > 0) return;
+    const isStale = this.#permissions.addresses.some((address) => !addresses.has(address));
+    const isLast = receiver === this.#members.length - 1;
+    if (this.running.length > this.#asked && (isStale || !isLast)) this.#end(receiver);
+  }
+
+  #end(receiver: number): void {
+    const member = this.#members[receiver]!;
+    member.isGone = true;
+    member.worker.terminate();
+  }
+
+  #add(): number {
+    const index = this.#members.length;
+    this.#members.push({ ...this.#start(index), isGone: false, sessions: new Map(), taken: 0 });
+    this.order(index, { order: "start", settings: this.#settings });
+    return index;
+  }
+
+  #start(index: number): Pick<Member, "worker" | "addresses"> {
     const worker = this.#startWorker(`receiver ${index}`, receiverPermissions(this.#permissions));
-    worker.onmessage = (event: MessageEvent<Report>) => this.#events.report(index, event.data);
+    worker.onmessage = (event: MessageEvent<Report>) => this.#onReport(index, event.data);
     worker.onerror = (event) => {
       event.preventDefault();
       this.#crash(index, event.message);
     };
-    this.#workers[index] = worker;
-    // One that takes the place of another gets its sessions.
-    this.#sessions[index] ??= 0;
-    this.#addresses[index] = new Set(this.#permissions.addresses);
-    this.order(index, { order: "start", settings: this.#settings });
+    return { worker, addresses: new Set(this.#permissions.addresses) };
+  }
+
+  #onReport(index: number, report: Report): void {
+    const member = this.#members[index]!;
+    if (++member.taken === TAKEN_EVERY) {
+      member.taken = 0;
+      this.order(index, { order: "taken", reports: TAKEN_EVERY });
+    }
+    this.#events.report(index, report);
   }
 
   #crash(index: number, reason: string): void {
-    this.#workers[index]!.terminate();
+    const member = this.#members[index]!;
+    if (member.isGone) return;
+    member.worker.terminate();
     const nowMs = Date.now();
     this.#crashesMs = [...this.#crashesMs.filter((ms) => nowMs - ms < 60_000), nowMs];
     if (this.#crashesMs.length > MOST_CRASHES_PER_MINUTE) {
-      this.#dead.add(index);
+      member.isGone = true;
       this.#events.failed(reason);
       return;
     }
-    this.#start(index);
+    // One that takes the place of another gets its sessions.
+    Object.assign(member, this.#start(index), { taken: 0 });
+    this.order(index, { order: "start", settings: this.#settings });
     this.#events.crashed(index, reason);
   }
 }

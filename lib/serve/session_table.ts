@@ -1,43 +1,45 @@
 /**
- * The sessions there are, as the main thread knows them, and the list on disk of those that have no data, and so no
- * journal, yet.
+ * The sessions there are, as the main thread knows them.
  *
  * @module
  */
-import type { AdmittedSession } from "./admission.ts";
+import type { AdmittedSession, Sessions } from "./admission.ts";
+import type { SessionActivity } from "./orders.ts";
 import type { SessionIdentity } from "./session/journal.ts";
-import type { StateDirectory } from "./store/state_directory.ts";
 
 /** A session, and where it lives. */
 export interface TableEntry extends AdmittedSession {
   identity: SessionIdentity;
-  /** Number of the receiver that has it. */
+  /** Number of the receiver that has it, and of the file system that it writes to. */
   readonly receiver: number;
+  readonly device: number;
   stage: AdmittedSession["stage"];
-  /** Has a socket and is on disk. */
-  open: boolean;
+  heardMs: number;
+  progressMs: number;
+  receivedBytes: number;
+  isLeaving: boolean;
+  /** It is on disk: a receiver that takes the place of another takes it up from there. */
+  hasJournal: boolean;
 }
 
 /** All sessions. */
-export class SessionTable {
-  readonly #state: StateDirectory;
+export class SessionTable implements Sessions {
   readonly #entries = new Map<string, TableEntry>();
-  /** Sessions in the list on disk. */
-  #listed = new Set<string>();
+  readonly #byClient = new Map<string, TableEntry[]>();
 
-  constructor(state: StateDirectory) {
-    this.#state = state;
-  }
-
-  /** Adds a session that is not open yet. */
-  add(identity: SessionIdentity, stage: TableEntry["stage"], receiver: number): TableEntry {
+  /** Adds a session. */
+  add(
+    identity: SessionIdentity,
+    place: Pick<TableEntry, "stage" | "receiver" | "device" | "hasJournal">,
+    nowMs: number,
+  ): TableEntry {
     const { id, client, local, path, heraldSeqno } = identity;
-    const admittedMs = performance.now();
     const entry: TableEntry = {
-      ...{ id, client, local, path, heraldSeqno, admittedMs },
-      ...{ identity, receiver, stage, open: false },
+      ...{ id, client, local, path, heraldSeqno, identity, ...place },
+      ...{ admittedMs: nowMs, heardMs: nowMs, progressMs: nowMs, receivedBytes: 0, isLeaving: false },
     };
     this.#entries.set(id, entry);
+    this.#byClient.set(client, [...this.of(client), entry]);
     return entry;
   }
 
@@ -48,31 +50,40 @@ export class SessionTable {
 
   /** Forgets a session. */
   remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
     this.#entries.delete(id);
+    const others = this.of(entry.client).filter((other) => other !== entry);
+    if (others.length > 0) this.#byClient.set(entry.client, others);
+    else this.#byClient.delete(entry.client);
   }
 
-  /** All sessions, or those of one receiver. */
-  entries(receiver?: number): TableEntry[] {
-    return [...this.#entries.values()].filter((entry) =>
-      receiver === undefined || entry.receiver === receiver
-    );
+  /** Notes how a session gets on. */
+  note({ id, silentMs, barrenMs, receivedBytes }: SessionActivity, nowMs: number): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.heardMs = nowMs - silentMs;
+    entry.progressMs = nowMs - barrenMs;
+    entry.receivedBytes = receivedBytes;
   }
 
-  /** Whether the list on disk has a session. */
-  isListed(id: string): boolean {
-    return this.#listed.has(id);
+  /** Number of sessions. */
+  get size(): number {
+    return this.#entries.size;
   }
 
-  /**
-   * Writes the list.
-   *
-   * @throws the file system's error; then the list is what it was before
-   */
-  writeList(): void {
-    const heralded = this.entries().filter(({ stage, identity }) =>
-      stage === "heralded" && identity.port !== 0
-    );
-    this.#state.writeHeralds(heralded.map(({ identity }) => identity));
-    this.#listed = new Set(heralded.map(({ id }) => id));
+  /** The sessions of a client's address. */
+  of(client: string): TableEntry[] {
+    return this.#byClient.get(client) ?? [];
+  }
+
+  /** All sessions. */
+  all(): TableEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Those of one receiver. */
+  entries(receiver: number): TableEntry[] {
+    return this.all().filter((entry) => entry.receiver === receiver);
   }
 }

@@ -1,29 +1,33 @@
 /**
- * The main thread of the server: HERALDs, admission, the receivers, hooks, restarts. It sees no packet of a dump.
+ * The main thread of the server: HERALDs, admission, the receivers, restarts. It sees no packet of a dump, writes no file
+ * of one, and words nothing: what it has to tell are events.
  *
  * @module
  */
-import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
-import type { Message } from "../protocol/message.ts";
-import type { Network } from "../protocol/ipv4.ts";
-import { quote } from "../text/escape.ts";
+import { join } from "@std/path";
+import type { FileSystem } from "../os/file_system.ts";
 import { describeError } from "../os/system_error.ts";
+import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
+import type { Network } from "../protocol/ipv4.ts";
+import type { Message } from "../protocol/message.ts";
+import { formatSize } from "../text/units.ts";
 import { Admission } from "./admission.ts";
-import { realFileSystem } from "../os/file_system.ts";
+import type { Observe } from "./events.ts";
 import { HeraldSockets, type HeraldSocketSettings, type LocalMachine } from "./herald_sockets.ts";
-import { type Hook } from "./observers/hook.ts";
-import type { HostNames } from "./hostname.ts";
-import type { SessionIdentity } from "./session/journal.ts";
-import { linkNewest, LinksUnsupportedError } from "./store/links.ts";
-import { type LogSink, reportEntry } from "./log_entry.ts";
-import type { ReceiverSettings, Report } from "./orders.ts";
+import { byAddress, type HostNames } from "./hostname.ts";
+import type { FinishedReport, ReceiverSettings, Report } from "./orders.ts";
 import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
-import { findSessions, giveUp } from "./restart.ts";
+import { type Refusal, Refusals } from "./refusals.ts";
+import { lookAt } from "./restart.ts";
+import type { SessionIdentity } from "./session/journal.ts";
 import { SessionTable, type TableEntry } from "./session_table.ts";
+import { type DumpLocation, linkNewest, locationProblem } from "./store/links.ts";
 import type { StateDirectory } from "./store/state_directory.ts";
 
-/** A server that stops waits this long for hooks: the next one must be there within the clients' patience (P9). */
-const HOOK_PATIENCE_MS = 5000;
+/** Receivers that stop are waited for so long: the next server must be there within the clients' patience (P9). */
+const STOP_PATIENCE_MS = 8000;
+/** Journals that could not be taken up or labelled are looked at again this often. */
+const RETRY_MS = 60_000;
 
 /** What a server needs. */
 export interface ServerSettings extends ReceiverSettings, HeraldSocketSettings {
@@ -35,13 +39,15 @@ export interface ServerSettings extends ReceiverSettings, HeraldSocketSettings {
 
 /** The server's helpers. */
 export interface ServerParts {
+  readonly fs: FileSystem;
   readonly state: StateDirectory;
   /** `undefined` to name dumps by address. */
   readonly names: HostNames | undefined;
-  readonly hook: Hook | undefined;
-  readonly log: LogSink;
+  readonly observe: Observe;
   readonly startWorker: StartWorker;
   readonly machine: LocalMachine;
+  /** Unix time in ms at which the machine was started. */
+  readonly bootedMs: number;
 }
 
 /** A running server. */
@@ -49,15 +55,17 @@ export class Supervisor {
   readonly #settings: ServerSettings;
   readonly #parts: ServerParts;
   readonly #admission: Admission;
-  readonly #sessions: SessionTable;
+  readonly #sessions = new SessionTable();
+  readonly #refusals: Refusals;
   readonly #sockets: HeraldSockets;
   readonly #pool: ReceiverPool;
-  readonly #stopped = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
-  /** Dumps being labelled that could not be taken up. */
-  readonly #givingUp = new Set<Promise<void>>();
-  #stopping = false;
-  #toStop = 0;
+  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  /** Receivers that have not stopped yet, once they were told to. */
+  #stopping: { readonly receivers: Set<number>; readonly done: () => void } | undefined;
+  /** Journals that were told of already: they stay, and are tried again without another word. */
+  readonly #told = new Set<string>();
+  #takingUp: Promise<void> = Promise.resolve();
 
   /**
    * Starts a server: binds its addresses, starts its receivers, takes up sessions that an earlier server left.
@@ -68,8 +76,8 @@ export class Supervisor {
     this.#settings = settings;
     this.#parts = parts;
     this.#admission = new Admission(settings);
-    this.#sessions = new SessionTable(parts.state);
-    this.#sockets = new HeraldSockets(settings, parts.machine, parts.log);
+    this.#refusals = new Refusals(parts.observe);
+    this.#sockets = new HeraldSockets(settings, parts.machine, parts.observe);
     const { addresses } = this.#sockets;
     const { root, ackPort, allow } = settings;
     const clients = allow.length > 0 ? allow.map(({ text }) => text) : ["0.0.0.0/0"];
@@ -78,8 +86,12 @@ export class Supervisor {
       crashed: (receiver, reason) => this.#onCrash(receiver, reason),
       failed: (reason) => this.#failed.resolve(reason),
     }, parts.startWorker);
-    this.#takeUp();
-    this.#sockets.listen((local, herald, client) => this.#onHerald(local, herald, client));
+    this.#sockets.listen((local, herald, { client, port }) => this.#onHerald(local, herald, client, port));
+    this.#takingUp = this.#takeUp();
+    this.#timers.push(
+      setInterval(() => this.#takingUp = this.#takingUp.then(() => this.#takeUp()), RETRY_MS),
+      setInterval(() => this.#refusals.sumUp(performance.now()), 1000),
+    );
   }
 
   /** Addresses it listens on. */
@@ -92,168 +104,236 @@ export class Supervisor {
     return this.#failed.promise;
   }
 
-  /** Stops: no more HERALDs, open sessions are flushed and labelled, hooks get a moment to end. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#sockets.close();
-    const { running } = this.#pool;
-    this.#toStop = running.length;
-    for (const receiver of running) this.#pool.order(receiver, { order: "stop" });
-    if (running.length > 0) await this.#stopped.promise;
-    this.#pool.terminate();
-    await Promise.all(this.#givingUp);
-    this.#parts.state.close();
-    const left = await this.#parts.hook?.settled(HOOK_PATIENCE_MS);
-    if (left === undefined || left.running + left.waiting === 0) return;
-    const text =
-      `Programs that go on by themselves: ${left.running}; that did not get to run: ${left.waiting}`;
-    this.#parts.log({ level: "warning", event: "hooks-left", text, fields: left });
+  /** Resolves when the sessions that an earlier server left have been handed to receivers. */
+  get takenUp(): Promise<void> {
+    return this.#takingUp;
   }
 
-  #onHerald(local: string, message: Message, client: string): void {
+  /**
+   * Stops: no more HERALDs, open sessions are flushed and labelled. A disk that hangs is not waited for without end.
+   *
+   * @returns what was left, in words
+   */
+  async stop(patienceMs = STOP_PATIENCE_MS): Promise<string[]> {
+    this.#sockets.close();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#refusals.sumUp(Infinity);
+    const stopped = Promise.withResolvers<void>();
+    this.#stopping = { receivers: new Set(this.#pool.running), done: stopped.resolve };
+    await this.#takingUp;
+    for (const receiver of this.#pool.running) this.#pool.order(receiver, { order: "stop" });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, patienceMs));
+    if (this.#stopping.receivers.size > 0) await Promise.race([stopped.promise, late]);
+    clearTimeout(timer);
+    const left = [...this.#stopping.receivers].flatMap((receiver) =>
+      this.#sessions.entries(receiver).map(({ client, id }) => `the dump of ${client} (session ${id})`)
+    );
+    this.#pool.terminate();
+    this.#parts.state.close();
+    return left;
+  }
+
+  #onHerald(local: string, message: Message, client: string, port: number): void {
+    const nowMs = performance.now();
+    const herald = { client, local, path: null as string | null, heraldSeqno: message.seqno };
     const asked = decodeHeraldPath(message.payload);
-    const path = asked.kind === "path" ? asked.text : null;
-    const herald = { client, local, path, heraldSeqno: message.seqno };
-    const decision = this.#admission.decide(herald, this.#sessions.entries(), performance.now());
+    if (asked.kind === "path") herald.path = asked.text;
+    const decision = this.#admission.decide(herald, this.#sessions, nowMs);
     switch (decision.decision) {
-      case "again":
-        this.#onHeraldAgain(this.#sessions.get(decision.id)!);
+      case "again": {
+        const entry = this.#sessions.get(decision.id)!;
+        this.#pool.order(entry.receiver, { order: "ack-herald", id: entry.id });
         return;
+      }
       case "refuse":
-        this.#refuse(client, decision.reason);
+        this.#refuse({ client, cause: decision.cause, reason: decision.reason });
         return;
-      case "admit":
-        if (this.#diskIsFull()) {
-          this.#refuse(client, "the disk has no more than the space to be kept free");
-          return;
-        }
+      case "admit": {
+        const refusal = this.#cannotSucceed(client, port, herald.path);
+        if (refusal !== undefined) return this.#refuse(refusal);
         for (const id of decision.evict) this.#evict(id);
         this.#admit({ id: crypto.randomUUID(), port: 0, startedMs: Date.now(), ...herald }, asked);
+      }
     }
   }
 
-  #onHeraldAgain({ id, open, identity: { port } }: TableEntry): void {
-    if (open) this.#ackHerald(id);
-    // Its state could not be written before; perhaps it can now.
-    else if (port !== 0) this.#onOpened(id, port);
+  /** Why a dump that is admitted would not get through all the same. */
+  #cannotSucceed(client: string, port: number, path: string | null): Refusal | undefined {
+    const { ackPort, minFreeBytes } = this.#settings;
+    if (port !== ackPort) {
+      const reason =
+        `its HERALD came from port ${port}, and acks go to port ${ackPort}, from which FreeBSD sends: ` +
+        "a NAT on the way changes ports, or it is no FreeBSD client";
+      return { client, cause: "client-port", reason };
+    }
+    const freeBytes = this.#freeBytes(path);
+    if (freeBytes === undefined || freeBytes > minFreeBytes) return undefined;
+    const reason =
+      `the disk has ${formatSize(freeBytes)} free, and ${formatSize(Math.round(minFreeBytes))} ` +
+      "are to be kept free (--min-free)";
+    return { client, cause: "disk-full", reason };
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#refusals.refuse(refusal, performance.now());
   }
 
   #admit(identity: SessionIdentity, asked: HeraldPath): void {
     if (asked.kind === "refused") {
-      const text = `Path ${quote(asked.text)} of client ${identity.client} is refused (${asked.reason}); ` +
-        "its dump goes to the default path";
-      this.#provoked("warning", "path-refused", text, { client: identity.client, path: asked.text });
+      const { client } = identity;
+      this.#parts.observe({ event: "path-refused", client, path: asked.text, reason: asked.reason });
     }
-    this.#startSession(this.#add(identity, "heralded"));
+    const entry = this.#add(identity, "heralded", false);
+    this.#pool.order(entry.receiver, { order: "open", session: identity });
+    void this.#tellName(entry);
   }
 
-  #add(identity: SessionIdentity, stage: TableEntry["stage"]): TableEntry {
-    return this.#sessions.add(identity, stage, this.#pool.place(identity.local));
+  #add(identity: SessionIdentity, stage: TableEntry["stage"], hasJournal: boolean): TableEntry {
+    const device = this.#deviceOf(identity.path);
+    const receiver = this.#pool.place(identity.local, device);
+    return this.#sessions.add(identity, { stage, receiver, device, hasJournal }, performance.now());
   }
 
-  /** Has a receiver open a session, or take up what another one, or an earlier server, had of it. */
-  #startSession({ id, identity, stage, receiver }: TableEntry): void {
-    if (stage === "heralded") {
-      this.#pool.order(receiver, { order: "open", session: identity });
-      void this.#tellName(receiver, identity);
-    } else {
-      this.#pool.order(receiver, { order: "resume", id });
-    }
-  }
-
-  async #tellName(receiver: number, { id, client }: SessionIdentity): Promise<void> {
-    const name = await this.#parts.names?.name(client) ?? { label: client, hostName: null };
+  async #tellName({ id, client, receiver }: TableEntry): Promise<void> {
+    const name = await this.#parts.names?.name(client) ?? byAddress(client);
     this.#pool.order(receiver, { order: "name", id, name });
   }
 
   #evict(id: string): void {
     const entry = this.#sessions.get(id);
-    if (entry !== undefined) this.#pool.order(entry.receiver, { order: "evict", id });
+    if (entry === undefined) return;
+    entry.isLeaving = true;
+    this.#pool.order(entry.receiver, { order: "evict", id });
   }
 
-  #ackHerald(id: string): void {
-    const entry = this.#sessions.get(id);
-    if (entry !== undefined) this.#pool.order(entry.receiver, { order: "ack-herald", id });
+  /** The file system that a dump with this path goes to; that of the dump directory where the path leads nowhere. */
+  #deviceOf(path: string | null): number {
+    const { root, defaultPath } = this.#settings;
+    return this.#try(() =>
+      this.#parts.fs.entry(this.#parts.fs.realPath(join(root, path ?? defaultPath)))?.device
+    ) ?? 0;
   }
 
-  #refuse(client: string, reason: string): void {
-    this.#provoked("warning", "refused", `Refused a HERALD from ${client}: ${reason}`, { client, reason });
+  #freeBytes(path: string | null): number | undefined {
+    const { root, defaultPath } = this.#settings;
+    const free = [root, join(root, path ?? defaultPath)].flatMap((directory) =>
+      this.#try(() => this.#parts.fs.space(directory).freeBytes) ?? []
+    );
+    return free.length === 0 ? undefined : Math.min(...free);
   }
 
-  #diskIsFull(): boolean {
-    const { root, minFreeBytes } = this.#settings;
+  /** What a file system does not tell is not held against a dump: a write will. */
+  #try<T>(ask: () => T): T | undefined {
     try {
-      return realFileSystem.space(root).freeBytes <= minFreeBytes;
+      return ask();
     } catch {
-      // Some file systems cannot tell; a write will.
-      return false;
+      return undefined;
     }
   }
 
   #onReport(receiver: number, report: Report): void {
+    const { observe } = this.#parts;
     switch (report.report) {
-      case "opened":
-        this.#onOpened(report.id, report.port);
-        return;
-      case "refused":
-        this.#onRefused(report.id, report.reason);
-        return;
-      case "path-refused": {
-        const client = this.#sessions.get(report.id)?.client ?? "";
-        const text = `Path ${quote(report.path)} of client ${client} cannot be used (${report.reason}); ` +
-          "retrying with the default path";
-        this.#provoked("warning", "path-refused", text, { client, path: report.path, reason: report.reason });
+      case "opened": {
+        const entry = this.#sessions.get(report.id);
+        if (entry === undefined) return;
+        entry.identity = { ...entry.identity, port: report.port };
+        entry.hasJournal = true;
         return;
       }
-      case "link":
-        this.#makeLinks(receiver, report);
+      case "refused":
+        this.#refuse({ client: this.#clientOf(report.id) ?? "", cause: "files", reason: report.reason });
+        this.#forget(report.id);
+        return;
+      case "path-refused":
+        observe({
+          event: "path-refused",
+          client: this.#clientOf(report.id) ?? "",
+          path: report.path,
+          reason: report.reason,
+        });
+        return;
+      case "default-path-unusable":
+        observe({ event: "default-path-unusable", path: report.path, reason: report.reason });
+        return;
+      case "started":
+        this.#setStage(report.dump.id, "data");
+        observe({ event: report.resumed ? "resumed" : "started", dump: report.dump });
+        return;
+      case "header":
+        observe({ event: "header", dump: report.dump, problem: report.problem });
+        return;
+      case "key":
+      case "progress":
+        observe({ event: report.report, dump: report.dump });
+        return;
+      case "activity":
+        for (const activity of report.sessions) this.#sessions.note(activity, performance.now());
+        return;
+      case "finished":
+        this.#onFinished(receiver, report);
+        return;
+      case "empty":
+        this.#setStage(report.id, "finished");
+        observe({ event: "empty", id: report.id, client: this.#clientOf(report.id) ?? "" });
+        return;
+      case "removed":
+        observe({ event: "removed", dump: report.dump });
+        return;
+      case "notice": {
+        const { id, level, provoked, text } = report;
+        const client = id === null ? null : this.#clientOf(id) ?? null;
+        observe({ event: "notice", id, client, importance: level, provoked, text });
+        return;
+      }
+      case "not-labelled":
+        this.#tellOnce("not-labelled", report.id, report.reason);
+        return;
+      case "dropped":
+        observe({ event: "reports-dropped", receiver, count: report.count });
         return;
       case "closed":
         this.#forget(report.id);
         return;
-      case "stopped":
-        if (--this.#toStop === 0) this.#stopped.resolve();
+      case "alive":
         return;
-      case "started":
-        this.#setStage(report.dump.id, "data");
-        break;
-      case "empty":
-        this.#setStage(report.id, "finished");
-        break;
-      case "finished":
-        this.#setStage(report.dump.id, "finished");
-        if (!report.resumable) this.#parts.hook?.run(report);
-        break;
+      case "stopped":
+        this.#hasStopped(receiver);
+        return;
     }
-    const entry = reportEntry(report);
-    if (entry !== undefined) this.#parts.log(entry);
   }
 
-  /** The HERALD is acked only when the session is on disk, so that a restart finds it (P9). */
-  #onOpened(id: string, port: number): void {
-    const entry = this.#sessions.get(id);
-    if (entry === undefined) return;
-    entry.identity = { ...entry.identity, port };
-    if (entry.stage === "heralded" && !this.#writeHeralds()) return;
-    entry.open = true;
-    if (entry.stage === "heralded") this.#ackHerald(id);
+  /** Links and programs get what a receiver names only if it is what a dump of its session has: a receiver is not trusted. */
+  #onFinished(receiver: number, report: FinishedReport): void {
+    const { fs, observe } = this.#parts;
+    const { dump, complete } = report;
+    this.#setStage(dump.id, "finished");
+    const { root } = this.#settings;
+    const entry = this.#sessions.get(dump.id);
+    const problem = entry === undefined || entry.receiver !== receiver
+      ? "it has no such session"
+      : entry.client !== dump.client
+      ? "the session has another client"
+      : locationProblem(fs, root, dump);
+    if (problem !== undefined) {
+      observe({ event: "distrusted", id: dump.id, receiver, reason: problem });
+      return;
+    }
+    const { report: _, ...finished } = report;
+    observe({ event: complete ? "completed" : "incomplete", ...finished });
+    if (complete) this.#link(dump.id, dump);
   }
 
-  #onRefused(id: string, reason: string): void {
-    const entry = this.#sessions.get(id);
-    if (entry === undefined) return;
-    this.#forget(id);
-    if (entry.stage === "heralded") this.#refuse(entry.client, reason);
-    else this.#giveUp(id, `it could not be resumed (${reason})`);
+  #link(id: string, location: DumpLocation): void {
+    const { fs, observe } = this.#parts;
+    const { root } = this.#settings;
+    if (locationProblem(fs, root, location) !== undefined) return;
+    for (const reason of linkNewest(fs, root, location)) observe({ event: "link-failed", id, reason });
   }
 
-  /** A session is over. A server that stops leaves them all to the next one. */
-  #forget(id: string): void {
-    const entry = this.#sessions.get(id);
-    if (entry === undefined) return;
-    this.#sessions.remove(id);
-    this.#pool.release(entry.receiver);
-    if (this.#sessions.isListed(id) && !this.#stopping) this.#writeHeralds();
+  #clientOf(id: string): string | undefined {
+    return this.#sessions.get(id)?.client;
   }
 
   #setStage(id: string, stage: TableEntry["stage"]): void {
@@ -261,81 +341,73 @@ export class Supervisor {
     if (entry !== undefined) entry.stage = stage;
   }
 
-  #writeHeralds(): boolean {
-    try {
-      this.#sessions.writeList();
-      return true;
-    } catch (error) {
-      const text = `Cannot write the state of a session, its HERALD stays unanswered: ${
-        describeError(error)
-      }`;
-      this.#provoked("error", "state-failed", text, {});
-      return false;
+  #forget(id: string): void {
+    const entry = this.#sessions.get(id);
+    if (entry === undefined) return;
+    this.#sessions.remove(id);
+    this.#pool.release(entry.receiver, entry.device);
+  }
+
+  #tellOnce(event: "not-resumed" | "not-labelled", id: string, reason: string): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.#parts.observe({ event, id, reason });
+  }
+
+  /**
+   * Takes up the sessions that an earlier server left (P9), the newest first: their clients wait for twelve seconds. Between
+   * two of them HERALDs get their turn. Of more than there may be at once the oldest are labelled.
+   */
+  async #takeUp(): Promise<void> {
+    const { state, bootedMs } = this.#parts;
+    const { timeoutMs, mostSessions } = this.#settings;
+    for (const journal of this.#try(() => state.journals()) ?? []) {
+      if (this.#sessions.get(journal.id) !== undefined) continue;
+      const found = lookAt(state, journal, { nowMs: Date.now(), bootedMs, timeoutMs });
+      if (found?.found === "unreadable") this.#tellOnce("not-resumed", found.id, found.reason);
+      else if (found?.found === "lost") {
+        if (this.#stopping === undefined) this.#giveUp(found.identity, found.reason);
+      } else if (found !== undefined) {
+        if (found.complete !== undefined) this.#link(found.identity.id, found.complete);
+        if (this.#stopping !== undefined) continue;
+        if (!this.addresses.includes(found.identity.local)) {
+          this.#giveUp(found.identity, `the server no longer listens on ${found.identity.local}`);
+        } else if (this.#sessions.size < mostSessions) {
+          this.#resume(this.#add(found.identity, found.stage, true));
+        } else this.#giveUp(found.identity, "more dumps were open than there may be at once");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
 
-  #makeLinks(receiver: number, { request, link }: Extract<Report, { report: "link" }>): void {
-    let error: string | null = null;
-    try {
-      linkNewest(link);
-    } catch (cause) {
-      if (cause instanceof LinksUnsupportedError) {
-        this.#parts.log({ level: "warning", event: "no-links", text: cause.message });
-      } else error = describeError(cause);
-    }
-    this.#pool.order(receiver, { order: "linked", request, error });
+  #resume(entry: TableEntry): void {
+    this.#pool.order(entry.receiver, { order: "resume", id: entry.id });
+    if (entry.stage === "heralded") void this.#tellName(entry);
   }
 
-  /** Takes up the sessions that an earlier server left (P9). */
-  #takeUp(): void {
-    const { state, log } = this.#parts;
-    const { sessions, lost, notices } = findSessions(state, this.#settings);
-    for (const text of notices) log({ level: "warning", event: "not-resumed", text });
-    for (const { id, reason } of lost) this.#giveUp(id, reason);
-    for (const { identity, stage } of sessions) this.#startSession(this.#add(identity, stage));
-  }
-
-  #giveUp(id: string, reason: string): void {
-    const { state, hook, log } = this.#parts;
-    // deno-lint-ignore require-await
-    const labelling = giveUp(state, this.#settings.root, id, reason, async (link) => linkNewest(link)).then(
-      (report) => {
-        if (report === undefined) return;
-        log(reportEntry(report)!);
-        hook?.run(report);
-      },
-      (error) => {
-        const text = `Cannot label the dump of session ${id} (${reason}): ${describeError(error)}`;
-        log({ level: "warning", event: "not-labelled", text });
-      },
-    ).finally(() => this.#givingUp.delete(labelling));
-    this.#givingUp.add(labelling);
+  #giveUp(identity: SessionIdentity, reason: string): void {
+    // It needs no socket, so any receiver will do.
+    const local = this.addresses[0] ?? identity.local;
+    const { receiver, id } = this.#add({ ...identity, local }, "finished", true);
+    this.#pool.order(receiver, { order: "give-up", id, reason });
   }
 
   /** A receiver that crashed takes down its own sessions only, and they go on in another. */
   #onCrash(receiver: number, reason: string): void {
-    if (this.#stopping) {
-      if (--this.#toStop === 0) this.#stopped.resolve();
+    if (this.#stopping !== undefined) {
+      this.#hasStopped(receiver);
       return;
     }
-    this.#parts.log({
-      level: "error",
-      event: "receiver-crashed",
-      text: `A receiver crashed, its sessions are taken up by another: ${quote(reason)}`,
-      fields: { receiver, reason },
-    });
+    this.#parts.observe({ event: "receiver-crashed", receiver, reason });
     for (const entry of this.#sessions.entries(receiver)) {
-      entry.open = false;
-      this.#startSession(entry);
+      if (entry.hasJournal) this.#resume(entry);
+      // Its HERALD was not acked, so it comes again.
+      else this.#forget(entry.id);
     }
   }
 
-  #provoked(
-    level: "debug" | "warning" | "error",
-    event: string,
-    text: string,
-    fields: Record<string, unknown>,
-  ): void {
-    this.#parts.log({ level, event, text, fields, provoked: true });
+  #hasStopped(receiver: number): void {
+    this.#stopping?.receivers.delete(receiver);
+    if (this.#stopping?.receivers.size === 0) this.#stopping.done();
   }
 }

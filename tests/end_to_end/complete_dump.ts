@@ -11,13 +11,16 @@ export function namesOf(server: ServerProcess, host: string, directory = "."): s
   return server.names(directory).filter((name) => name.includes(`.${host}.`) || name.endsWith(`.${host}`));
 }
 
+/** Bounds and links come behind the last ack. */
+const PATIENCE_MS = 20_000;
+
 /** Asserts that a host's only dump is complete: its files are there, no others, and they say the same. */
-export function assertOneCompleteDump(
+export async function assertOneCompleteDump(
   server: ServerProcess,
   host: string,
   core: Uint8Array,
   { coreName = `vmcore.${host}.0`, key = undefined as Uint8Array | undefined, directory = "." } = {},
-): void {
+): Promise<void> {
   const expected = [
     `bounds.${host}`,
     `info.${host}.0`,
@@ -27,7 +30,12 @@ export function assertOneCompleteDump(
     `vmcore.${host}.last`,
     ...(key === undefined ? [] : [`key.${host}.0`]),
   ];
-  assertEquals(namesOf(server, host, directory), expected.sort());
+  expected.sort();
+  for (const lateMs = Date.now() + PATIENCE_MS; Date.now() < lateMs;) {
+    if (namesOf(server, host, directory).join() === expected.join()) break;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(namesOf(server, host, directory), expected);
   assert(sameBytes(server.path(directory, coreName), core), `${coreName} is not what was sent`);
   if (key !== undefined) assert(sameBytes(server.path(directory, `key.${host}.0`), key));
   assertEquals(parseInfo(server.text(directory, `info.${host}.0`))?.ending, "Dump complete");

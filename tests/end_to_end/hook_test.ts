@@ -8,7 +8,7 @@ const PAGE = 4096;
 const core = dumpBytes(1, 2 * PAGE);
 const key = dumpBytes(2, PAGE);
 
-Deno.test("serve runs the hook with netdumpd's arguments, in the dump directory, without a shell and with nothing else in its environment", async () => {
+Deno.test("serve runs the hook with netdumpd's arguments, in the dump directory, without a shell and with little else in its environment", async () => {
   using program = new HookProgram(
     '{ pwd; for a in "$@"; do printf "%s\\n" "$a"; done; } > arguments; env | sort > environment',
   );
@@ -30,7 +30,7 @@ Deno.test("serve runs the hook with netdumpd's arguments, in the dump directory,
     key,
   );
   const line = await server.event("hook");
-  assertEquals([line.result, line.status, line.level], ["exited", 0, "info"]);
+  assertEquals([line.result.result, line.result.status, line.level], ["exited", 0, "info"]);
   assertMatch(line.message, /^Process \d+ exited with status 0$/);
   assertEquals(server.text("arguments").split("\n"), [
     Deno.realPathSync(server.dir),
@@ -52,6 +52,11 @@ Deno.test("serve runs the hook with netdumpd's arguments, in the dump directory,
   delete environment["_"];
   delete environment["OLDPWD"];
   delete environment["SHLVL"];
+  // And these few from the server, so that programs are found and speak the operator's language.
+  for (const name of ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]) {
+    assertEquals(environment[name], Deno.env.get(name), name);
+    delete environment[name];
+  }
   assertMatch(environment["NETDUMP_DURATION_MS"]!, /^\d+$/);
   delete environment["NETDUMP_DURATION_MS"];
   assertEquals(environment, {
@@ -102,7 +107,7 @@ Deno.test("serve tells the hook of dumps that timed out or have holes, and logs 
     "timeout 0 client timed out ",
     "",
   ]);
-  assertEquals(server.log("hook").map(({ level, status }) => [level, status]), [["warning", 3], [
+  assertEquals(server.log("hook").map(({ level, result }) => [level, result.status]), [["warning", 3], [
     "warning",
     3,
   ]]);

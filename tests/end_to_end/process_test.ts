@@ -27,26 +27,27 @@ Deno.test("serve says what it listens on, where it writes and what a client need
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using server = await ServerProcess.start({ args: ["--log-format", "text"] });
     assertEquals(await server.stop(signal), 0);
-    const lines = server.lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, ""));
+    const lines = server.lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} /, ""));
     assertEquals(lines[0], `Listening on ${server.address}:${server.port}`);
     assertMatch(
       lines[1]!,
-      new RegExp(`^Dumps go to ${Deno.realPathSync(server.dir)}, at least .*B are kept free$`),
+      new RegExp(`^Dumps go to ${Deno.realPathSync(server.dir)}: .*B are free, at least .*B are kept free$`),
     );
+    assertMatch(lines[2]!, /^There is room for \d+ dumps at once/);
     assertStringIncludes(
-      lines[2]!,
+      lines[3]!,
       `dumpon -v -s ${server.address} -c CLIENT_ADDRESS [-g GATEWAY] INTERFACE`,
     );
-    assertEquals(lines.slice(3), ["Waiting for clients.", "Shutting down..."]);
+    assertEquals(lines.slice(4), ["Waiting for clients.", "Shutting down..."]);
   }
 });
 
 Deno.test("serve tells a dump in a few lines of text or JSON, less with -q and more with -D", async () => {
   const runs: readonly [args: string[], least: number, most: number, warned: boolean][] = [
-    [["--log-format", "text"], 8, 9, true],
+    [["--log-format", "text"], 9, 10, true],
     [["--log-format", "text", "-q"], 1, 1, true],
-    [["--log-format", "text", "-D"], 9, 12, true],
-    [["--log-format", "json"], 8, 9, true],
+    [["--log-format", "text", "-D"], 10, 13, true],
+    [["--log-format", "json"], 9, 10, true],
   ];
   for (const [args, least, most] of runs) {
     await using server = await serveQuietly(args);
@@ -70,9 +71,9 @@ Deno.test("serve tells a dump in a few lines of text or JSON, less with -q and m
       continue;
     }
     const host = `${client.address} [${client.address}]`;
-    const texts = server.lines.map((line) => line.replace(/^\S+ \S+ /, ""));
+    const texts = server.lines.map((line) => line.replace(/^\S+ \S+ \S+ /, ""));
     const refused =
-      `warning: Path "missing" of client ${client.address} cannot be used (no such file or directory); retrying with the default path`;
+      `warning: Path "missing" of client ${client.address} cannot be used (no such file or directory); its dump goes to the default path`;
     assert(texts.includes(refused), texts.join("\n"));
     assertEquals(
       texts.includes(`Client ${client.address}: a datagram of 3 bytes was ignored: runt`),
@@ -148,7 +149,9 @@ Deno.test("serve refuses what is no dump directory in one line that says why", a
     await refused(`${dir}/file`, "is not a directory");
     Deno.mkdirSync(`${dir}/taken`);
     Deno.writeTextFileSync(`${dir}/taken/.netdump`, "");
-    await refused(`${dir}/taken`, ".netdump is not a directory");
+    await assertRefuses([], /^netdump: Cannot start: .*taken\/\.netdump is not a directory: remove it/, {
+      dir: `${dir}/taken`,
+    });
     await refused("/dev/shm", "below /dev, /proc and /sys only with --allow-all\\)");
   } finally {
     Deno.removeSync(dir, { recursive: true });
@@ -195,7 +198,7 @@ Deno.test("the task serve of deno.json receives a dump", async () => {
   await using client = new RawClient(server);
   await client.connect();
   await client.dump(core, header);
-  assertOneCompleteDump(server, client.address, core);
+  await assertOneCompleteDump(server, client.address, core);
   // The process started is the task's; the server is its child.
   Deno.kill(Number(server.text(".netdump", "lock")), "SIGTERM");
   assertEquals(await server.ended(), 0);
@@ -219,7 +222,6 @@ Deno.test("serve ends a silent dump after --timeout and a finished one after --l
   await silent.silence();
   await finished.silence();
   assertEquals(Array.from(Deno.readDirSync(server.path(".netdump")), ({ name }) => name).sort(), [
-    "heralds",
     "lock",
   ]);
 });

@@ -57,7 +57,12 @@ class CrashingServer {
 }
 
 /** One client of the crash loop: sends, then returns what to expect. */
-type LoopClient = (server: ServerProcess, address: string, seed: number, dir: string) => Promise<() => void>;
+type LoopClient = (
+  server: ServerProcess,
+  address: string,
+  seed: number,
+  dir: string,
+) => Promise<() => Promise<void>>;
 
 /** FreeBSD 14 with an encrypted dump. */
 const encryptedKernel: LoopClient = async (server, address, seed) => {
@@ -128,7 +133,7 @@ async function crashRound(seed: number): Promise<number> {
     // A kill after the last FINISHED: the sessions linger, and nothing they have is touched.
     await server.crash();
     assertEquals(await server.current.stop("SIGTERM"), 0);
-    for (const check of checks) check();
+    for (const check of checks) await check();
     assertEquals(server.current.names().filter((name) => name.endsWith(".incomplete")), []);
     return server.kills;
   } finally {
@@ -176,7 +181,10 @@ Deno.test("serve, killed while each kind of message is on its way, still receive
     assert(ok, "the kernel gave up");
     assertEquals(server.kills, 5);
     await server.current.stop();
-    assertOneCompleteDump(server.current, address, core, { coreName: `vmcore_encrypted.${address}.0`, key });
+    await assertOneCompleteDump(server.current, address, core, {
+      coreName: `vmcore_encrypted.${address}.0`,
+      key,
+    });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
@@ -200,7 +208,7 @@ Deno.test("serve, killed once, is back within the patience of a kernel that send
     });
     await crash;
     assert(ok, server.history);
-    assertOneCompleteDump(server.current, address, core);
+    await assertOneCompleteDump(server.current, address, core);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
@@ -231,7 +239,7 @@ Deno.test("serve re-acks a FINISHED whose ack was lost, and any other message, a
     await client.vmcore(5, PAGE, core);
     await client.silence();
     await server.current.stop();
-    assertOneCompleteDump(server.current, client.address, core);
+    await assertOneCompleteDump(server.current, client.address, core);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
@@ -266,7 +274,7 @@ Deno.test("serve labels a dump when it is told to stop, and the next server comp
     await client.acked(4);
     await client.finished(5);
     await client.acked(5);
-    assertOneCompleteDump(second, client.address, core);
+    await assertOneCompleteDump(second, client.address, core);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -21,6 +21,11 @@ export interface LogLine {
   readonly [fact: string]: any;
 }
 
+/** The facts of an event's dump beside its own. */
+function flatten(line: LogLine): LogLine {
+  return { ...line.dump, ...line };
+}
+
 /** How to start a server. */
 export interface ServerOptions {
   /** Dump directory; a new one, removed at the end, if undefined. */
@@ -118,7 +123,7 @@ export class ServerProcess {
   /** The lines of the JSON log so far, of one event or of all. */
   log(event?: string): LogLine[] {
     const lines = this.lines.filter((line) => line.startsWith("{")).map((line) =>
-      JSON.parse(line) as LogLine
+      flatten(JSON.parse(line) as LogLine)
     );
     return event === undefined ? lines : lines.filter((line) => line.event === event);
   }

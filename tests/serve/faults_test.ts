@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { type Message, MessageType } from "../../lib/protocol/message.ts";
 import { realFileSystem } from "../../lib/os/file_system.ts";
-import { giveUp } from "../../lib/serve/restart.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { sameBytes } from "../dump_data.ts";
 import { TempDir } from "../temp_dir.ts";
@@ -34,7 +33,7 @@ function assertInFile({ type, seqno, offset, payload }: Message, root: string, c
 /** A dump with the n-th operation failing; tells whether there was one. */
 async function receiveWithFault(root: string, dump: DumpScript, n: number, fault: Fault): Promise<boolean> {
   const faults = new FaultyFileSystem(n, fault);
-  const receiver = new ReceiverHarness(root, faults.fs, { beforeLink: () => faults.step("link") });
+  const receiver = new ReceiverHarness(root, faults.fs);
   await receiver.open();
   const acked: Message[] = [];
   for (const burst of dump.bursts) {
@@ -45,12 +44,12 @@ async function receiveWithFault(root: string, dump: DumpScript, n: number, fault
     if (!all) break;
   }
   const finishedAcked = acked.at(-1)?.type === MessageType.FINISHED;
-  if (finishedAcked) assertFinal(root, dump);
   await receiver.until(() => receiver.closed || finishedAcked, "the end");
   await receiver.stop();
   assertNothingFalse(root, dump);
   assertEquals([...faults.open], [], "files stay open");
-  if (!finishedAcked) {
+  if (finishedAcked) assertFinal(root, dump, faults.failed === undefined);
+  else {
     // The padding of a compressed dump's last block may be cut off already.
     for (const message of acked) assertInFile(message, root, dump.core.byteLength);
     assertGivenUp(root, receiver, faults, fault);
@@ -120,13 +119,13 @@ for (const [fault, how] of FAULTS) {
       n++;
       using temp = new TempDir();
       const root = temp.path;
-      const state = await StateDirectory.open(root);
+      const state = await StateDirectory.open(realFileSystem, root);
       const first = new ReceiverHarness(root, realFileSystem);
       const { id } = await first.open();
       for (const burst of dump.bursts.slice(0, 2)) assert(await first.send(...burst));
       await first.stop();
       const faults = new FaultyFileSystem(n, fault);
-      const second = new ReceiverHarness(root, faults.fs, { beforeLink: () => faults.step("link") });
+      const second = new ReceiverHarness(root, faults.fs);
       await second.resume(id);
       let all = true;
       for (const burst of dump.bursts.slice(2)) all = all && await second.send(...burst);
@@ -135,11 +134,16 @@ for (const [fault, how] of FAULTS) {
       fired = faults.failed !== undefined;
       assertNothingFalse(root, dump);
       assertEquals([...faults.open], [], `operation ${n} failing ${how} leaves files open`);
-      if (all) assertFinal(root, dump);
-      else if (second.reports.some(({ report }) => report === "refused")) {
-        const report = await giveUp(state, root, id, "it could not be resumed", () => Promise.resolve());
-        assertEquals(report?.complete, false);
+      if (all) assertFinal(root, dump, !fired);
+      else if (second.reports.some(({ report }) => report === "not-labelled")) {
+        // It stays, and is labelled when that can be done.
+        assertEquals(state.journals().map((journal) => journal.id), [id]);
+        const third = new ReceiverHarness(root, realFileSystem);
+        await third.giveUp(id, "it could not be resumed");
+        await third.stop();
+        assertEquals(third.finished?.complete, false);
         assertEquals(endingOf(root), "Dump incomplete: it could not be resumed");
+        assertEquals(state.journals(), []);
       } else assertGivenUp(root, second, faults, fault);
       state.close();
     }

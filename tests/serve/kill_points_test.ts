@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { realFileSystem } from "../../lib/os/file_system.ts";
 import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
 import { linkNewest } from "../../lib/serve/store/links.ts";
-import { findSessions, giveUp } from "../../lib/serve/restart.ts";
+import { type Found, lookAt } from "../../lib/serve/restart.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { copyDirectory, TempDir } from "../temp_dir.ts";
 import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./dump_directory_state.ts";
@@ -28,7 +28,7 @@ async function killPoints(
 ): Promise<[SessionIdentity, KillPoint[]]> {
   const root = join(temp, "whole");
   Deno.mkdirSync(root);
-  const state = await StateDirectory.open(root);
+  const state = await StateDirectory.open(realFileSystem, root);
   const points: KillPoint[] = [];
   let burst = -1;
   const watch = (operation: string) => {
@@ -38,30 +38,33 @@ async function killPoints(
     points.push({ operation, root: copy, burst, acked: [...receiver.acked] });
   };
   const receiver = new ReceiverHarness(root, watchedFileSystem(watch), {
-    beforeLink: () => watch("link"),
     longJournalBytes,
   });
   const session = await receiver.open();
-  state.writeHeralds([session]);
   for (burst = 0; burst < dump.bursts.length; burst++) assert(await receiver.send(...dump.bursts[burst]!));
-  assertFinal(root, dump);
   burst = -1;
   await receiver.stop();
+  assertFinal(root, dump);
   state.close();
   return [session, points];
+}
+
+/** What is left of the only session. */
+function onlySession(state: StateDirectory): Found | undefined {
+  const journals = state.journals();
+  assertEquals(journals.length, 1);
+  return lookAt(state, journals[0]!, { nowMs: Date.now(), bootedMs: 0, timeoutMs: 60_000 });
 }
 
 /** A second server goes on where the first was killed, and the client resends what was not acked. */
 async function goOn(point: KillPoint, dump: DumpScript): Promise<void> {
   const { root, acked } = point;
-  const state = await StateDirectory.open(root);
-  const found = findSessions(state, { root, timeoutMs: 60_000 });
-  assertEquals([found.lost, found.notices], [[], []]);
-  assertEquals(found.sessions.length, 1);
-  const [{ identity, stage }] = found.sessions as [typeof found.sessions[0]];
+  const state = await StateDirectory.open(realFileSystem, root);
+  const found = onlySession(state);
+  assert(found?.found === "resumable", `found ${JSON.stringify(found)}`);
   const receiver = new ReceiverHarness(root, realFileSystem);
-  if (stage === "heralded") await receiver.open(identity);
-  else await receiver.resume(identity.id);
+  if (found.complete !== undefined) linkNewest(realFileSystem, root, found.complete);
+  await receiver.resume(found.identity.id);
   const [under, ...later] = dump.bursts.slice(point.burst);
   const resent = under!.filter(({ seqno }) => !acked.includes(seqno));
   for (const burst of [resent.length === 0 ? under! : resent, ...later]) {
@@ -77,23 +80,22 @@ async function goOn(point: KillPoint, dump: DumpScript): Promise<void> {
 /** A second server cannot go on, and labels what there is. */
 async function label(point: KillPoint, session: SessionIdentity, dump: DumpScript): Promise<void> {
   const { root } = point;
-  const state = await StateDirectory.open(root);
-  const [found] = findSessions(state, { root, timeoutMs: 60_000 }).sessions;
-  const report = found?.stage !== "data" ? undefined : await giveUp(
-    state,
-    root,
-    session.id,
-    "the server's machine was restarted",
-    (link) => Promise.resolve(linkNewest(link)),
-  );
+  const state = await StateDirectory.open(realFileSystem, root);
+  const found = onlySession(state);
+  assert(found?.found === "resumable");
+  const receiver = new ReceiverHarness(root, realFileSystem);
+  await receiver.giveUp(session.id, "the server's machine was restarted");
+  await receiver.stop();
   assertNothingFalse(root, dump);
-  if (found?.stage === "data") {
-    assertEquals(report?.complete, false);
+  assertEquals(state.journals(), []);
+  const hadBegun = receiver.finished !== undefined;
+  if (found.stage !== "data") assert(!hadBegun);
+  if (hadBegun) {
+    assertEquals(receiver.finished?.complete, false);
     assertEquals(endingOf(root), "Dump incomplete: the server's machine was restarted");
     assertMatch(findCore(root)!, /\.incomplete$/);
     assertEquals(Deno.readTextFileSync(join(root, "bounds.w1")), "1\n");
     assert(!namesIn(root).some((name) => name.endsWith(".last")));
-    assertEquals(state.journals(), []);
   }
   state.close();
 }
@@ -134,7 +136,7 @@ for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
     for (let stopBefore = 1; stopBefore < dump.bursts.length; stopBefore++) {
       using temp = new TempDir();
       const root = temp.path;
-      const state = await StateDirectory.open(root);
+      const state = await StateDirectory.open(realFileSystem, root);
       const first = new ReceiverHarness(root, realFileSystem);
       const { id } = await first.open();
       for (const burst of dump.bursts.slice(0, stopBefore)) assert(await first.send(...burst));
@@ -142,8 +144,8 @@ for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
       assertEquals([first.finished?.complete, first.finished?.resumable], [false, true]);
       assertEquals(endingOf(root), "Dump incomplete: the server was stopped");
       assertMatch(findCore(root)!, /\.incomplete$/);
-      const [found] = findSessions(state, { root, timeoutMs: 60_000 }).sessions;
-      assertEquals(found?.stage, "data");
+      const found = onlySession(state);
+      assert(found?.found === "resumable" && found.stage === "data");
       const second = new ReceiverHarness(root, realFileSystem);
       await second.resume(id);
       assertEquals(endingOf(root), null);
@@ -156,20 +158,49 @@ for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
 }
 
 Deno.test("a server killed while one without data waits resumes it on its port, for as long as a client waits", async () => {
+  for (const [ageMs, expected] of [[5000, "resumable"], [60_000, "lost"]] as const) {
+    using temp = new TempDir();
+    const state = await StateDirectory.open(realFileSystem, temp.path);
+    const first = new ReceiverHarness(temp.path, realFileSystem);
+    const { id, port } = await first.open({ startedMs: Date.now() - ageMs });
+    assertEquals(first.acked, [1], "its HERALD is acked once it is on disk, without another order");
+    await first.stop();
+    const found = onlySession(state);
+    assert(found !== undefined && found.found !== "unreadable");
+    assertEquals([found.found, found.identity.id, found.identity.port], [expected, id, port]);
+    if (found.found === "resumable") assertEquals(found.stage, "heralded");
+    const second = new ReceiverHarness(temp.path, realFileSystem);
+    if (found.found === "lost") await second.giveUp(id, found.reason);
+    else {
+      await second.resume(id);
+      for (const burst of plainDump().bursts) assert(await second.send(...burst));
+    }
+    await second.stop();
+    if (found.found === "lost") assertEquals([namesIn(temp.path), state.journals()], [[], []]);
+    else assertFinal(temp.path, plainDump());
+    state.close();
+  }
+});
+
+Deno.test("a journal that nobody can read now stays, whatever the reason, and is told", async () => {
   using temp = new TempDir();
-  const root = temp.path;
-  const state = await StateDirectory.open(root);
-  const session = { client: "192.0.2.7", local: "192.0.2.1", port: 41000, heraldSeqno: 1, path: null };
-  const now = Date.now();
-  state.writeHeralds([
-    { ...session, id: "young", startedMs: now - 5000 },
-    { ...session, id: "old", startedMs: now - 60_000 },
-  ]);
-  const { sessions } = findSessions(state, { root, timeoutMs: 60_000 });
-  assertEquals(sessions.map(({ identity, stage }) => [identity.id, identity.port, stage]), [[
-    "young",
-    41000,
-    "heralded",
-  ]]);
+  const state = await StateDirectory.open(realFileSystem, temp.path);
+  const path = join(temp.path, ".netdump", "x.journal");
+  const failing = (code: string) => ({
+    ...realFileSystem,
+    readText: () => {
+      throw Object.assign(new Error(code), { code });
+    },
+  });
+  for (const text of ["", "{", '{"format":3}\n', "null\n", '{"format":2,"session":{"id":"x"}}\n']) {
+    Deno.writeTextFileSync(path, text);
+    assertEquals(onlySession(state)?.found, "unreadable", text);
+  }
   state.close();
+  for (const code of ["EIO", "EMFILE", "ENOENT"]) {
+    const other = await StateDirectory.open(failing(code), temp.path);
+    assertEquals(onlySession(other)?.found, "unreadable", code);
+    other.close();
+  }
+  assertEquals(Deno.statSync(path).isFile, true);
 });

@@ -3,8 +3,7 @@
  */
 import { assert } from "@std/assert";
 import { decodeAck, encodeMessage, type Message } from "../../lib/protocol/message.ts";
-import { type FileSystem } from "../../lib/os/file_system.ts";
-import { describeError } from "../../lib/os/system_error.ts";
+import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
 import { linkNewest } from "../../lib/serve/store/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
@@ -65,8 +64,6 @@ class MemorySocket {
 /** What differs from a usual receiver. */
 export interface Special {
   readonly settings?: Partial<ReceiverSettings>;
-  /** May throw in place of the links' making. */
-  readonly beforeLink?: () => void;
   readonly longJournalBytes?: number;
 }
 
@@ -74,13 +71,13 @@ export interface Special {
 export class ReceiverHarness {
   readonly reports: Report[] = [];
   readonly #receiver: Receiver;
-  readonly #beforeLink: () => void;
+  readonly #root: string;
   #socket: MemorySocket | undefined;
   #wake: () => void = () => {};
 
   constructor(root: string, fs: FileSystem, special: Special = {}) {
-    const { settings = {}, beforeLink = () => {}, longJournalBytes = Infinity } = special;
-    this.#beforeLink = beforeLink;
+    const { settings = {}, longJournalBytes = Infinity } = special;
+    this.#root = root;
     const all: ReceiverSettings = {
       root,
       defaultPath: ".",
@@ -139,6 +136,12 @@ export class ReceiverHarness {
   /** Takes up a session that has a journal. */
   async resume(id: string): Promise<void> {
     await this.#receiver.obey({ order: "resume", id });
+    await this.#receiver.obey({ order: "name", id, name: NAME });
+  }
+
+  /** Has a session labelled that cannot go on. */
+  async giveUp(id: string, reason: string): Promise<void> {
+    await this.#receiver.obey({ order: "give-up", id, reason });
   }
 
   /** Sends messages from the client's address and port, whoever they are from, and expects nothing. */
@@ -177,14 +180,7 @@ export class ReceiverHarness {
   #onReport(report: Report): void {
     this.reports.push(report);
     this.#wake();
-    if (report.report !== "link") return;
-    let error: string | null = null;
-    try {
-      this.#beforeLink();
-      linkNewest(report.link);
-    } catch (cause) {
-      error = describeError(cause);
-    }
-    void this.#receiver.obey({ order: "linked", request: report.request, error });
+    // What the main thread does.
+    if (report.report === "finished" && report.complete) linkNewest(realFileSystem, this.#root, report.dump);
   }
 }

@@ -10,7 +10,7 @@ import { type JournalHead, journalLine, type JournalRecord } from "../../lib/ser
 export class Killed extends Error {}
 
 const HEAD: JournalHead = {
-  format: 1,
+  format: 2,
   session: {
     id: "s",
     client: "192.0.2.7",
@@ -20,9 +20,8 @@ const HEAD: JournalHead = {
     path: null,
     startedMs: 0,
   },
-  place: { directory: ".", host: "w1" },
-  hostName: null,
 };
+const PLACE: JournalRecord = { place: { directory: ".", host: "w1" }, hostName: null };
 
 /** Core, header, key and journal. */
 export class SimulatedDisk {
@@ -77,7 +76,7 @@ export class SimulatedDisk {
 
   /** Puts a short journal in place of the long one, atomically. */
   rewriteJournal(records: readonly JournalRecord[]): void {
-    this.#journal = [HEAD, { index: 0 }, ...records].map(journalLine).join("");
+    this.#journal = [HEAD, PLACE, { index: 0 }, ...records].map(journalLine).join("");
   }
 
   /** The journal after a kill, empty if there is none: a line that was cut off is cut off for good. */

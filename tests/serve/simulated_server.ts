@@ -6,7 +6,8 @@
  */
 import { HEADER_SIZE, type Message, MessageType } from "../../lib/protocol/message.ts";
 import type { Verdict } from "../../lib/serve/session/completeness.ts";
-import { encodeHex, parseJournal } from "../../lib/serve/session/journal.ts";
+import { encodeHex } from "../../lib/serve/session/journal.ts";
+import { parseJournal } from "../../lib/serve/session/read_journal.ts";
 import { condense, replay } from "../../lib/serve/session/replay.ts";
 import { RunBuffer } from "../../lib/serve/receiver/run_buffer.ts";
 import { DataVerdict, type Effect, Session } from "../../lib/serve/session/session.ts";

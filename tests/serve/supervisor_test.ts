@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { LogEntry } from "../../lib/serve/log_entry.ts";
+import { realFileSystem } from "../../lib/os/file_system.ts";
+import type { EventName, EventOf, ServerEvent } from "../../lib/serve/events.ts";
+import { describeEvent } from "../../lib/serve/observers/log_text.ts";
 import { type PoolEvents, ReceiverPool, startReceiver } from "../../lib/serve/receiver_pool.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../../lib/serve/supervisor.ts";
+import { encodeMessage, MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { freshAddress, freshPort } from "../end_to_end/addresses.ts";
 import { RawClient } from "../end_to_end/raw_client.ts";
@@ -18,13 +21,13 @@ class ServerUnderTest {
   readonly address = freshAddress();
   readonly port = freshPort();
   readonly workers: Worker[] = [];
-  readonly log: LogEntry[] = [];
+  readonly log: ServerEvent[] = [];
   readonly addresses = [this.address];
   supervisor!: Supervisor;
 
   static async start(settings: Partial<ServerSettings> = {}): Promise<ServerUnderTest> {
     const server = new ServerUnderTest();
-    const state = await StateDirectory.open(server.temp.path);
+    const state = await StateDirectory.open(realFileSystem, server.temp.path);
     const all: ServerSettings = {
       root: server.temp.path,
       defaultPath: ".",
@@ -43,16 +46,17 @@ class ServerUnderTest {
       ...settings,
     };
     server.supervisor = new Supervisor(all, {
+      fs: realFileSystem,
       state,
       names: undefined,
-      hook: undefined,
-      log: (entry) => server.log.push(entry),
+      observe: (event) => server.log.push(event),
       startWorker: (name, permissions) => {
         const worker = startReceiver(name, permissions);
         server.workers.push(worker);
         return worker;
       },
       machine: { addresses: () => server.addresses, rescanMs: 20 },
+      bootedMs: 0,
     });
     return server;
   }
@@ -62,12 +66,12 @@ class ServerUnderTest {
     this.workers[worker]!.dispatchEvent(new ErrorEvent("error", { message: "boom\x1b[2J" }));
   }
 
-  events(event: string): LogEntry[] {
-    return this.log.filter((entry) => entry.event === event);
+  events<Name extends EventName>(name: Name): EventOf<Name>[] {
+    return this.log.filter((event): event is EventOf<Name> => event.event === name);
   }
 
-  /** Waits for a log entry. */
-  async event(event: string): Promise<LogEntry> {
+  /** Waits for an event. */
+  async event<Name extends EventName>(event: Name): Promise<EventOf<Name>> {
     for (let i = 0; i < 500 && this.events(event).length === 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -93,7 +97,7 @@ Deno.test("a receiver that crashes is replaced, and its sessions go on in the ot
   server.crash(0);
   assertEquals(server.workers.length, 2);
   assertMatch(
-    server.events("receiver-crashed")[0]!.text,
+    describeEvent(server.events("receiver-crashed")[0]!),
     /its sessions are taken up by another: "boom\\x1b\[2J"$/,
   );
 
@@ -123,7 +127,7 @@ Deno.test("a receiver that crashes while the server stops does not keep it from 
   server.crash(0);
   server.crash(1);
   await stopped;
-  server.supervisor.stop = () => Promise.resolve();
+  server.supervisor.stop = () => Promise.resolve([]);
 });
 
 Deno.test("an address that the machine gets later is listened on, by a receiver that may bind it", async () => {
@@ -138,37 +142,91 @@ Deno.test("an address that the machine gets later is listened on, by a receiver 
   await client.dump(core, header);
   assert(sameBytes(`${server.temp.path}/vmcore.${client.address}.0`, core));
   assertEquals(server.supervisor.addresses, [server.address, later]);
-  assertEquals(server.events("listening")[0]!.fields, { address: later });
+  assertEquals(server.events("listening")[0]!.addresses, [later]);
 });
 
-Deno.test("a HERALD is acked once the session is on disk, also if it could not be written at first", async () => {
+Deno.test("a HERALD is acked once its journal is on disk, and not before", async () => {
   await using server = await ServerUnderTest.start();
-  const heralds = `${server.temp.path}/.netdump/heralds`;
-  Deno.mkdirSync(`${heralds}.new`);
+  const state = `${server.temp.path}/.netdump`;
+  Deno.renameSync(state, `${state}.away`);
   await using client = new RawClient(server);
   await client.herald();
-  const { text } = await server.event("state-failed");
+  const { reason, cause } = await server.event("refused");
   await client.silence();
-  assertMatch(
-    text,
-    /^Cannot write the state of a session, its HERALD stays unanswered/,
-  );
-  Deno.removeSync(`${heralds}.new`);
+  assertEquals([cause, /no such file/i.test(reason)], ["files", true]);
+  Deno.renameSync(`${state}.away`, state);
   await client.connect();
-  assertEquals(JSON.parse(Deno.readTextFileSync(heralds))[0].port, client.serverPort);
+  const [journal] = Array.from(Deno.readDirSync(state), ({ name }) => name).filter((name) => name !== "lock");
+  const [head = ""] = Deno.readTextFileSync(`${state}/${journal}`).split("\n");
+  assertEquals(JSON.parse(head).session.port, client.serverPort);
   await client.dump(core, header);
 });
 
-Deno.test("a session that ended is not on the list of those that wait any more", async () => {
+Deno.test("a session that ended without data leaves no journal", async () => {
   await using server = await ServerUnderTest.start({ mostBytes: PAGE });
   await using client = new RawClient(server);
-  const heralds = () => JSON.parse(Deno.readTextFileSync(`${server.temp.path}/.netdump/heralds`));
+  const journals = () =>
+    Array.from(Deno.readDirSync(`${server.temp.path}/.netdump`), ({ name }) => name).filter((name) =>
+      name !== "lock"
+    );
   await client.connect();
-  assertEquals(heralds().length, 1);
+  assertEquals(journals().length, 1);
   await client.data(2, core.subarray(0, PAGE));
   await client.vmcore(3, PAGE, core);
-  await client.silence();
-  assertEquals(heralds(), []);
+  await server.event("incomplete");
+  while (journals().length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+});
+
+Deno.test("a HERALD from another port than kernels use is refused once, with the reason: a NAT", async () => {
+  await using server = await ServerUnderTest.start();
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: freshAddress(), port: 31000 });
+  const herald = encodeMessage({ type: MessageType.HERALD, seqno: 1, offset: 0, payload: new Uint8Array() });
+  for (let i = 0; i < 3; i++) {
+    await socket.send(herald, { transport: "udp", hostname: server.address, port: server.port });
+  }
+  const { cause, reason } = await server.event("refused");
+  assertEquals(cause, "client-port");
+  assertMatch(reason, /came from port 31000, and acks go to port 20024.*NAT/);
+  assertEquals(server.workers.length, 1);
+  socket.close();
+  await server.supervisor.stop();
+  server.supervisor.stop = () => Promise.resolve([]);
+  const refused = server.events("refused");
+  assertEquals(refused.slice(1).map(({ count }) => count).every((count) => count === 2), true);
+});
+
+Deno.test("a receiver is not trusted: no link is made to what no dump of its session has", async () => {
+  await using server = await ServerUnderTest.start();
+  await using client = new RawClient(server);
+  await client.connect();
+  await client.data(2, core);
+  const { dump } = await server.event("started");
+  const finished = {
+    outcome: "success",
+    complete: true,
+    reason: null,
+    missing: [],
+    resumable: false,
+  } as const;
+  const lies: Partial<typeof dump>[] = [
+    { directory: ".." },
+    { host: "../../etc" },
+    { core: "../../etc/passwd" },
+    { core: "vmcore.other.0" },
+    { info: "bounds.x" },
+    { index: 1 },
+    { client: "192.0.2.99" },
+    { id: crypto.randomUUID() },
+  ];
+  for (const lie of lies) {
+    server.workers[0]!.onmessage!(
+      new MessageEvent("message", { data: { report: "finished", dump: { ...dump, ...lie }, ...finished } }),
+    );
+  }
+  assertEquals(server.events("distrusted").length, lies.length);
+  assertEquals(server.events("completed"), []);
+  const links = Array.from(Deno.readDirSync(server.temp.path)).filter(({ isSymlink }) => isSymlink);
+  assertEquals(links, []);
 });
 
 /** A worker that takes orders and does nothing. */
@@ -190,13 +248,13 @@ Deno.test("ReceiverPool gives a session to the receiver with the fewest, among t
     orders.push([]);
     return idleWorker(orders.at(-1)!);
   });
-  const places = Array.from({ length: 6 }, () => pool.place("192.0.2.1"));
+  const places = Array.from({ length: 6 }, () => pool.place("192.0.2.1", 1));
   assertEquals(places, [0, 1, 2, 0, 1, 2]);
-  pool.release(1);
-  assertEquals(pool.place("192.0.2.1"), 1);
-  assertEquals([pool.place("192.0.2.9"), pool.running], [3, [0, 1, 2, 3]]);
+  pool.release(1, 1);
+  assertEquals(pool.place("192.0.2.1", 1), 1);
+  assertEquals([pool.place("192.0.2.9", 1), pool.running], [3, [0, 1, 2, 3]]);
   // The new one may do what the old ones may, so it takes its share of all sessions.
-  assertEquals([pool.place("192.0.2.1"), pool.place("192.0.2.9")], [3, 3]);
+  assertEquals([pool.place("192.0.2.1", 1), pool.place("192.0.2.9", 1)], [3, 3]);
   assertEquals(granted.at(-1), ["192.0.2.1", "192.0.2.9", "0.0.0.0/0:20024"]);
   assertEquals(orders.map((list) => list.length), [1, 1, 1, 1]);
 });
@@ -215,11 +273,11 @@ Deno.test("ReceiverPool counts the sessions of a receiver that crashed for the o
     workers.push(idleWorker([]));
     return workers.at(-1)!;
   });
-  for (let i = 0; i < 6; i++) pool.place("192.0.2.1");
+  for (let i = 0; i < 6; i++) pool.place("192.0.2.1", 1);
   workers[0]!.onerror!(
     Object.assign(new Event("error", { cancelable: true }), { message: "boom" }) as ErrorEvent,
   );
   assertEquals([crashed, workers.length], [[0], 3]);
-  pool.release(1);
-  assertEquals([pool.place("192.0.2.1"), pool.place("192.0.2.1")], [1, 0]);
+  pool.release(1, 1);
+  assertEquals([pool.place("192.0.2.1", 1), pool.place("192.0.2.1", 1)], [1, 0]);
 });

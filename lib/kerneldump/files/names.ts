@@ -35,13 +35,22 @@ export function coreName(host: string, index: number, encrypted: boolean, compre
   return `${coreStem(encrypted)}.${host}.${index}${COMPRESSION_SUFFIX[compression]}`;
 }
 
-/** All names that a file of dump `<host>.<index>` can have. */
-export function allDumpNames(host: string, index: number): string[] {
-  const cores = [false, true].flatMap((encrypted) => [
+/** All names that the core file of dump `<host>.<index>` can have. */
+export function coreNames(host: string, index: number): string[] {
+  return [false, true].flatMap((encrypted) => [
     incompleteCoreName(host, index, encrypted),
     ...COMPRESSIONS.map((compression) => coreName(host, index, encrypted, compression)),
   ]);
-  return [...Object.values(dumpNames(host, index)), ...cores];
+}
+
+/** All names that a file of dump `<host>.<index>` can have. */
+export function allDumpNames(host: string, index: number): string[] {
+  return [...Object.values(dumpNames(host, index)), ...coreNames(host, index)];
+}
+
+/** Whether a text is what a dump's files can have for their host: a label, one with an address behind it, or an address. */
+export function isHostLabel(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,80}$|^\d{1,3}(?:\.\d{1,3}){3}$/.test(text);
 }
 
 /** File that holds the next free index. */

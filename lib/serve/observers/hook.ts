@@ -1,15 +1,24 @@
 /**
  * Runs the operator's program after each dump: netdumpd's five arguments (reference netdump-protocol.md 5.5), and
- * the same facts and more in the environment. Never through a shell, with a time limit, beside the receiving (P2).
+ * the same facts and more in the environment. Never through a shell, with a time limit, beside the receiving (P2). What it
+ * prints becomes events, so that it does not break a log of JSON lines.
  *
  * @module
  */
 import { escapeLine } from "../../text/escape.ts";
-import { formatRanges } from "../session/completeness.ts";
-import type { DumpRecord, FinishedReport, Outcome } from "../orders.ts";
+import { formatRanges } from "../../text/ranges.ts";
+import type { DumpRecord, FinishedDump, HookResult, Observe, Outcome, ServerEvent } from "../events.ts";
 
+/** Programs at once; one that takes longer than a while no longer keeps the others waiting. */
 const MOST_AT_ONCE = 4;
+const MOST_SLOW = 12;
+const SLOW_MS = 10_000;
 const MOST_WAITING = 1024;
+/** What a program prints is logged up to this: lines, and characters of a line. */
+const MOST_LINES = 200;
+const MOST_LINE_LENGTH = 1000;
+/** What of the server's own environment a program gets. */
+export const PASSED_ON = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
 
 /** Times that a program is given. */
 export interface HookLimits {
@@ -21,46 +30,44 @@ export interface HookLimits {
 
 const LIMITS: HookLimits = { timeLimitMs: 10 * 60_000, graceMs: 10_000 };
 
-/** What became of a run, for the log. */
-export type HookResult =
-  | {
-    readonly result: "exited";
-    readonly pid: number;
-    readonly status: number;
-    readonly signal: string | null;
-  }
-  | { readonly result: "timed-out"; readonly pid: number }
-  | { readonly result: "failed"; readonly reason: string };
+/** A program to run. */
+export interface HookProgram {
+  /** Absolute path. */
+  readonly path: string;
+  /** Where it runs: the dump directory. */
+  readonly directory: string;
+  /** What it gets of the server's own environment: {@linkcode PASSED_ON}. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 /** Runs a program for dumps, a few at a time. */
 export class Hook {
-  readonly #program: string;
-  readonly #cwd: string;
-  readonly #onResult: (result: HookResult, dump: DumpRecord) => void;
+  readonly #program: HookProgram;
+  readonly #observe: Observe;
   readonly #limits: HookLimits;
-  readonly #waiting: FinishedReport[] = [];
+  readonly #waiting: FinishedDump[] = [];
   readonly #running = new Set<Promise<void>>();
+  /** Programs that have run for so long that others do not wait for them. */
+  #slow = 0;
 
-  /** @param program absolute path */
-  constructor(
-    program: string,
-    cwd: string,
-    onResult: (result: HookResult, dump: DumpRecord) => void,
-    limits = LIMITS,
-  ) {
+  constructor(program: HookProgram, observe: Observe, limits = LIMITS) {
     this.#program = program;
-    this.#cwd = cwd;
-    this.#onResult = onResult;
+    this.#observe = observe;
     this.#limits = limits;
   }
 
+  /** Runs the program for each dump that ends, now or when its turn comes. */
+  observe(event: ServerEvent): void {
+    if (event.event === "completed" || (event.event === "incomplete" && !event.resumable)) this.run(event);
+  }
+
   /** Runs the program for a dump, now or when its turn comes. */
-  run(report: FinishedReport): void {
+  run(finished: FinishedDump): void {
     if (this.#waiting.length >= MOST_WAITING) {
-      this.#onResult({ result: "failed", reason: `${MOST_WAITING} dumps are waiting already` }, report.dump);
+      this.#tell(finished.dump, { result: "failed", reason: `${MOST_WAITING} dumps are waiting already` });
       return;
     }
-    this.#waiting.push(report);
+    this.#waiting.push(finished);
     this.#next();
   }
 
@@ -84,29 +91,43 @@ export class Hook {
   }
 
   #next(): void {
-    while (this.#running.size < MOST_AT_ONCE) {
-      const report = this.#waiting.shift();
-      if (report === undefined) return;
-      const run = this.#execute(report).then((result) => {
+    while (this.#running.size - this.#slow < MOST_AT_ONCE) {
+      const finished = this.#waiting.shift();
+      if (finished === undefined) return;
+      let isSlow = false;
+      const timer = setTimeout(() => {
+        if (this.#slow >= MOST_SLOW) return;
+        isSlow = true;
+        this.#slow++;
+        this.#next();
+      }, SLOW_MS);
+      const run = this.#execute(finished).then((result) => {
+        clearTimeout(timer);
+        if (isSlow) this.#slow--;
         this.#running.delete(run);
-        this.#onResult(result, report.dump);
+        this.#tell(finished.dump, result);
         this.#next();
       });
       this.#running.add(run);
     }
   }
 
-  async #execute(report: FinishedReport): Promise<HookResult> {
+  #tell(dump: DumpRecord, result: HookResult): void {
+    this.#observe({ event: "hook", id: dump.id, program: this.#program.path, result });
+  }
+
+  async #execute(finished: FinishedDump): Promise<HookResult> {
+    const { path, directory, environment } = this.#program;
     let child: Deno.ChildProcess;
     try {
-      child = new Deno.Command(this.#program, {
-        args: hookArguments(report),
-        env: hookEnvironment(report),
+      child = new Deno.Command(path, {
+        args: hookArguments(finished),
+        env: { ...environment, ...hookEnvironment(finished) },
         clearEnv: true,
-        cwd: this.#cwd,
+        cwd: directory,
         stdin: "null",
-        stdout: "inherit",
-        stderr: "inherit",
+        stdout: "piped",
+        stderr: "piped",
       }).spawn();
     } catch (error) {
       return { result: "failed", reason: (error as Error).message };
@@ -120,11 +141,44 @@ export class Hook {
       }, timeLimitMs),
       setTimeout(() => kill(child, "SIGKILL"), timeLimitMs + graceMs),
     ];
+    const budget = { lines: MOST_LINES };
+    const printed = (["stdout", "stderr"] as const).map((stream) => {
+      const tell = (line: string) =>
+        this.#observe({ event: "hook-output", id: finished.dump.id, pid: child.pid, stream, line });
+      return passLines(child[stream], budget, tell);
+    });
     const status = await child.status;
     for (const timer of timers) clearTimeout(timer);
+    // A grandchild may keep the pipes open: what it prints is of no more interest.
+    await Promise.race([Promise.all(printed), new Promise((resolve) => setTimeout(resolve, graceMs / 10))]);
     if (timedOut) return { result: "timed-out", pid: child.pid };
     return { result: "exited", pid: child.pid, status: status.code, signal: status.signal };
   }
+}
+
+/** Tells each line of a stream, as far as the budget goes; the rest is read and dropped. */
+async function passLines(
+  stream: ReadableStream<Uint8Array>,
+  budget: { lines: number },
+  tell: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  const pass = (line: string) => {
+    if (budget.lines === 0) return;
+    budget.lines--;
+    tell(budget.lines === 0 ? "(what follows is left out)" : line.slice(0, MOST_LINE_LENGTH));
+  };
+  try {
+    for await (const chunk of stream) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop()!.slice(0, MOST_LINE_LENGTH);
+      for (const line of lines) pass(line.replace(/\r$/, ""));
+    }
+  } catch {
+    // The pipe broke; what was read is told.
+  }
+  if (rest !== "") pass(rest);
 }
 
 /** netdumpd's arguments: reason, client address, host, info path, core path. */
@@ -132,15 +186,15 @@ export function hookArguments({ outcome, dump }: { outcome: Outcome; dump: DumpR
   return [outcome, dump.client, dump.host, path(dump, dump.info), path(dump, dump.core)];
 }
 
-/** The environment, and nothing else is in it. What the client wrote is escaped (P8). */
-export function hookEnvironment(report: FinishedReport): Record<string, string> {
-  const { dump } = report;
+/** The dump in the environment. What the client wrote is escaped (P8). */
+export function hookEnvironment(finished: FinishedDump): Record<string, string> {
+  const { dump } = finished;
   const header = dump.kernelDumpHeader;
   return {
-    NETDUMP_OUTCOME: report.outcome,
-    NETDUMP_COMPLETE: report.complete ? "1" : "0",
-    NETDUMP_REASON: escapeLine(report.reason ?? ""),
-    NETDUMP_MISSING: formatRanges(report.missing),
+    NETDUMP_OUTCOME: finished.outcome,
+    NETDUMP_COMPLETE: finished.complete ? "1" : "0",
+    NETDUMP_REASON: escapeLine(finished.reason ?? ""),
+    NETDUMP_MISSING: formatRanges(finished.missing),
     NETDUMP_CLIENT: dump.client,
     NETDUMP_HOST: dump.host,
     NETDUMP_HOST_NAME: escapeLine(dump.hostName ?? ""),

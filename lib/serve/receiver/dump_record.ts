@@ -3,14 +3,16 @@
  *
  * @module
  */
-import { type Compression, KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
+import { KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
 import { formatInfo } from "../../kerneldump/files/info.ts";
 import { formatDuration, formatSize } from "../../text/units.ts";
-import { formatRanges, type Verdict } from "../session/completeness.ts";
+import { formatRanges } from "../../text/ranges.ts";
+import type { Verdict } from "../session/completeness.ts";
 import { HOST_NAME_LABEL } from "../store/dump_directory.ts";
 import type { DumpFiles } from "../store/dump_files.ts";
 import type { SessionIdentity } from "../session/journal.ts";
-import type { ClientName, DumpRecord } from "../orders.ts";
+import type { DumpRecord } from "../events.ts";
+import type { ClientName } from "../orders.ts";
 import type { ReceivedHeader } from "../session/header.ts";
 import type { Session } from "../session/session.ts";
 
@@ -23,17 +25,10 @@ export interface DumpInHand {
   readonly durationMs: number;
 }
 
-/** The compression that a dump's file name tells of. */
-export function compressionOf(session: Session): Compression {
-  const { header } = session;
-  const compression = header.kind === "header" ? header.header.compression : null;
-  return typeof compression === "string" ? compression : "none";
-}
-
 /** Size the core file shall have: a compressed dump is cut to its length, for its last block is padded. */
 export function finalCoreBytes(session: Session, files: DumpFiles): number {
   const { header } = session;
-  if (header.kind !== "header" || compressionOf(session) === "none") return files.coreSize;
+  if (header.kind !== "header" || session.compression === "none") return files.coreSize;
   return Math.min(header.header.dumpLength, files.coreSize);
 }
 
@@ -73,10 +68,11 @@ export function infoText(dump: DumpInHand, verdict: Verdict | null, ending: stri
   const extra: [label: string, value: string][] = [];
   if (name.hostName !== null) extra.push([HOST_NAME_LABEL, name.hostName]);
   extra.push(["Client", `${identity.client}, received on ${identity.local}`]);
-  extra.push(["Received From", new Date(identity.startedMs).toISOString()]);
+  extra.push(["Started", new Date(identity.startedMs).toISOString()]);
   if (ending !== null) {
     const { covered } = session.core;
     const seconds = Math.max(durationMs, 1) / 1000;
+    extra.push(["Ended", new Date(identity.startedMs + durationMs).toISOString()]);
     extra.push(["Duration", `${formatDuration(durationMs)}, ${formatSize(Math.round(covered / seconds))}/s`]);
     extra.push([
       "Received",

@@ -12,16 +12,16 @@ export type NoticeLevel = "debug" | "warning";
  * end how many there were (P7).
  */
 export class Notices {
-  readonly #report: (level: NoticeLevel, text: string) => void;
+  readonly #report: (level: NoticeLevel, text: string, provoked: boolean) => void;
   readonly #provoked = new Map<string, { readonly level: NoticeLevel; count: number }>();
 
-  constructor(report: (level: NoticeLevel, text: string) => void) {
+  constructor(report: (level: NoticeLevel, text: string, provoked: boolean) => void) {
     this.#report = report;
   }
 
   /** Passes a notice on. */
   tell(level: NoticeLevel, text: string): void {
-    this.#report(level, text);
+    this.#report(level, text, false);
   }
 
   /**
@@ -34,14 +34,14 @@ export class Notices {
     if (known !== undefined) known.count++;
     else {
       this.#provoked.set(kind, { level, count: 1 });
-      this.#report(level, text);
+      this.#report(level, text, true);
     }
   }
 
   /** Sums up what was provoked more than once. */
   sumUp(): void {
     for (const [kind, { level, count }] of this.#provoked) {
-      if (count > 1) this.#report(level, `${count} ${kind}`);
+      if (count > 1) this.#report(level, `${count} ${kind}`, true);
     }
     this.#provoked.clear();
   }

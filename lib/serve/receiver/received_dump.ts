@@ -4,11 +4,12 @@
  * @module
  */
 import type { Verdict } from "../session/completeness.ts";
-import type { DumpFiles, Linker } from "../store/dump_files.ts";
-import { compressionOf, describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
+import type { DumpFiles } from "../store/dump_files.ts";
+import { describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
 import { describeError } from "../../os/system_error.ts";
 import { encodeHex, type SessionIdentity } from "../session/journal.ts";
-import type { ClientName, DumpRecord } from "../orders.ts";
+import type { DumpRecord } from "../events.ts";
+import type { ClientName } from "../orders.ts";
 import { condense } from "../session/replay.ts";
 import type { Message } from "../../protocol/message.ts";
 import type { RunBuffer } from "./run_buffer.ts";
@@ -28,10 +29,8 @@ export class RefusedError extends Error {
 
 /** What a dump needs of its surroundings. */
 export interface DumpSurroundings {
-  /** Bytes that may still be written to the disk. */
-  spareBytes(): number;
-  /** Makes the links to the newest dump, or takes them away. */
-  readonly link: Linker;
+  /** Bytes that may still be written to the disks of a directory and of the journals: the fewer of the two. */
+  spareBytes(directory: string): number;
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
 }
@@ -43,7 +42,6 @@ export class ReceivedDump {
   readonly #name: ClientName;
   readonly #session: Session;
   readonly #surroundings: DumpSurroundings;
-  readonly #link: Linker;
   #uncheckedBytes = SPACE_CHECK_BYTES;
   #checkedJournalBytes = 0;
   #journalLimit: number;
@@ -62,7 +60,6 @@ export class ReceivedDump {
     this.files = files;
     this.#surroundings = surroundings;
     this.#journalLimit = surroundings.longJournalBytes;
-    this.#link = (request) => surroundings.link(request);
   }
 
   /** All that is told about it. */
@@ -224,10 +221,10 @@ export class ReceivedDump {
       await this.files.finalize({
         complete: verdict.complete,
         encrypted: this.#session.encrypted,
-        compression: compressionOf(this.#session),
+        compression: this.#session.compression,
         coreBytes: finalCoreBytes(this.#session, this.files),
         info: infoText(this.#inHand(), verdict, ending),
-      }, this.#link);
+      });
     } catch (error) {
       throw new StoreError(`cannot make the dump final: ${describeError(error)}`);
     }
@@ -240,7 +237,7 @@ export class ReceivedDump {
    */
   async abandon(verdict: Verdict, reason: string): Promise<unknown> {
     const info = infoText(this.#inHand(), verdict, `Dump incomplete: ${reason}`);
-    return await this.files.abandon(this.#session.encrypted, info, this.#link);
+    return await this.files.abandon(this.#session.encrypted, info);
   }
 
   #inHand(): DumpInHand {
@@ -269,7 +266,7 @@ export class ReceivedDump {
     this.#checkedJournalBytes = journalBytes;
     if (this.#uncheckedBytes < SPACE_CHECK_BYTES) return;
     this.#uncheckedBytes = 0;
-    if (this.#surroundings.spareBytes() <= 0) {
+    if (this.#surroundings.spareBytes(this.files.directory) <= 0) {
       throw new Error("the disk has no more than the space to be kept free");
     }
   }
@@ -280,8 +277,8 @@ export class ReceivedDump {
     const { files } = this;
     const { hostName } = this.#name;
     try {
-      const head = { format: 1, session: this.#identity, place: files.place, hostName } as const;
-      files.journal.rewrite(head, [{ index: files.index }, ...records]);
+      const head = { format: 2, session: this.#identity } as const;
+      files.journal.rewrite(head, [{ place: files.place, hostName }, { index: files.index }, ...records]);
       this.#journalLimit = Math.max(this.#surroundings.longJournalBytes, 2 * files.journal.size);
     } catch {
       // The long journal is as good as the short one; a full disk shows in the next append.

@@ -4,23 +4,27 @@
  * @module
  */
 import { relative } from "@std/path";
-import { Bursts } from "./bursts.ts";
-import { PlaceError, resolvePlace, seriesName } from "../store/dump_directory.ts";
-import { DumpFiles, type LinkRequest } from "../store/dump_files.ts";
-import { EventLoop } from "./event_loop.ts";
-import { type FileSystem } from "../../os/file_system.ts";
+import type { FileSystem } from "../../os/file_system.ts";
 import { describeError } from "../../os/system_error.ts";
-import { parseJournal, type SessionIdentity } from "../session/journal.ts";
-import { JournalFile, journalPath } from "../store/journal_file.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "../orders.ts";
+import type { Journal, SessionIdentity } from "../session/journal.ts";
+import { type JournalledPlace, parseJournal } from "../session/read_journal.ts";
 import { replay } from "../session/replay.ts";
-import { journalledEnd, reopenFiles } from "../store/reopen.ts";
-import { removeOldDumps } from "../store/retention.ts";
 import { Session, type SessionSettings } from "../session/session.ts";
+import { PlaceError, raiseBounds, resolvePlace, seriesName } from "../store/dump_directory.ts";
+import { DumpFiles } from "../store/dump_files.ts";
+import { JournalFile } from "../store/journal_file.ts";
+import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
+import { removeOldDumps } from "../store/retention.ts";
+import { readJournalText } from "../store/state_directory.ts";
+import { Bursts } from "./bursts.ts";
+import { EventLoop } from "./event_loop.ts";
+import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
-/** Running dumps are told of this often. */
+/** Running dumps are told of this often, and how sessions get on this often. */
 const PROGRESS_MS = 10_000;
+const ACTIVITY_MS = 2000;
 /** A port that a session had before is waited for this long. */
 const BIND_PATIENCE_MS = 2000;
 
@@ -45,18 +49,19 @@ export class Receiver implements TransferHost {
   readonly #world: ReceiverWorld;
   readonly #transfers = new Map<string, Transfer>();
   readonly #naming = new Map<string, Naming>();
-  readonly #links = new Map<number, (error: string | null) => void>();
-  #nextLink = 0;
   readonly loop = new EventLoop();
   readonly bursts = new Bursts(this.loop);
-  readonly #progress: ReturnType<typeof setInterval>;
+  readonly #timers: readonly ReturnType<typeof setInterval>[];
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
-    this.#progress = setInterval(() => {
-      for (const transfer of this.#transfers.values()) transfer.reportProgress();
-    }, PROGRESS_MS);
+    this.#timers = [
+      setInterval(() => {
+        for (const transfer of this.#transfers.values()) transfer.reportProgress();
+      }, PROGRESS_MS),
+      setInterval(() => this.#reportActivity(), ACTIVITY_MS),
+    ];
   }
 
   get #fs(): FileSystem {
@@ -75,48 +80,39 @@ export class Receiver implements TransferHost {
     this.#world.report(report);
   }
 
-  link(request: LinkRequest): Promise<void> {
-    const number = this.#nextLink++;
-    return new Promise((resolve, reject) => {
-      this.#links.set(number, (error) => error === null ? resolve() : reject(new Error(error)));
-      this.report({ report: "link", request: number, link: request });
-    });
-  }
-
-  createFiles(identity: SessionIdentity, name: ClientName): DumpFiles {
+  createFiles(identity: SessionIdentity, name: ClientName, journal: JournalFile): DumpFiles {
     const { root } = this.#settings;
     const directory = this.#findPlace(identity);
     const client = { address: identity.client, hostName: name.hostName };
     const host = seriesName(this.#fs, directory, name.label, client);
     if (host !== name.label) {
-      const text = `Client ${identity.client}: another host's dumps are called ${name.label}, ` +
-        `this one's are called ${host}`;
-      this.report({ report: "notice", level: "warning", id: identity.id, text });
+      const text = `another host's dumps are called ${name.label}, this one's are called ${host}`;
+      this.report({ report: "notice", level: "warning", id: identity.id, provoked: true, text });
     }
     const place = { directory: relative(root, directory) || ".", host };
-    return DumpFiles.create(this.#fs, root, directory, {
-      format: 1,
-      session: identity,
-      place,
-      hostName: name.hostName,
-    });
+    return DumpFiles.create(this.#fs, directory, place, name.hostName, journal);
   }
 
-  spareBytes(): number {
+  spareBytes(directory: string): number {
     const { root, minFreeBytes } = this.#settings;
-    try {
-      return this.#fs.space(root).freeBytes - minFreeBytes;
-    } catch {
-      // Some file systems cannot tell; a write will.
-      return Infinity;
+    let spare = Infinity;
+    for (const path of new Set([root, directory])) {
+      try {
+        spare = Math.min(spare, this.#fs.space(path).freeBytes - minFreeBytes);
+      } catch {
+        // Some file systems cannot tell; a write will.
+      }
     }
+    return spare;
   }
 
   async completed(files: DumpFiles): Promise<void> {
     const { keep } = this.#settings;
     if (keep === null) return;
-    const removed = await removeOldDumps(this.#fs, files.directory, files.place.host, keep);
-    if (removed.length > 0) this.report({ report: "removed", files: removed });
+    const policy = { keep, nowMs: Date.now(), spareBytes: this.spareBytes(files.directory) };
+    for (const dump of await removeOldDumps(this.#fs, files.directory, files.place, files.index, policy)) {
+      this.report({ report: "removed", dump });
+    }
   }
 
   closed(transfer: Transfer): void {
@@ -138,64 +134,157 @@ export class Receiver implements TransferHost {
         return this.#transfers.get(order.id)?.ackHerald();
       case "name":
         return this.#naming.get(order.id)?.resolve(order.name);
-      case "linked":
-        this.#links.get(order.request)?.(order.error);
-        this.#links.delete(order.request);
+      case "give-up":
+        return this.#giveUp(order.id, order.reason);
+      case "ping":
+        this.report({ report: "alive", number: order.number });
         return;
       case "evict":
         return this.#transfers.get(order.id)?.evict();
       case "stop":
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
-        clearInterval(this.#progress);
+        for (const timer of this.#timers) clearInterval(timer);
         this.loop.close();
         this.report({ report: "stopped" });
         return;
       case "start":
-        throw new Error("The receiver has been started before");
+      case "taken":
+        throw new Error(`The receiver does not take "${order.order}"`);
     }
   }
 
-  async #open(identity: SessionIdentity): Promise<void> {
-    const naming = Promise.withResolvers<ClientName>();
-    this.#naming.set(identity.id, naming);
+  #reportActivity(): void {
+    const sessions = [...this.#transfers.values()].flatMap((transfer) => transfer.activity() ?? []);
+    if (sessions.length > 0) this.report({ report: "activity", sessions });
+  }
+
+  /** Opens a new session. Its HERALD is acked when its journal is on disk, so that a restart finds it (P9). */
+  async #open(session: SessionIdentity): Promise<void> {
+    let socket: Deno.DatagramConn | undefined;
     try {
-      this.#findPlace(identity);
-      const socket = await this.#bind(identity);
-      const { port } = socket.addr as Deno.NetAddr;
-      const session = new Session(this.#sessionSettings(identity), this.now());
-      this.#add(socket, { ...identity, port }, session, naming.promise);
-      this.report({ report: "opened", id: identity.id, port });
+      const directory = this.#findPlace(session);
+      socket = await this.#bind(session);
+      const identity = { ...session, port: (socket.addr as Deno.NetAddr).port };
+      const journal = JournalFile.create(this.#fs, this.#settings.root, { format: 2, session: identity });
+      const machine = new Session(this.#sessionSettings(identity, directory), this.now());
+      const transfer = this.#add(socket, identity, machine, journal, this.#nameOf(identity.id));
+      transfer.ackHerald();
+      this.report({ report: "opened", id: identity.id, port: identity.port });
     } catch (error) {
-      this.#naming.delete(identity.id);
-      this.report({ report: "refused", id: identity.id, reason: describeError(error) });
+      socket?.close();
+      this.#naming.delete(session.id);
+      this.report({ report: "refused", id: session.id, reason: describeError(error) });
     }
+  }
+
+  /** Resolves when the supervisor tells the name. */
+  #nameOf(id: string): Promise<ClientName> {
+    const naming = Promise.withResolvers<ClientName>();
+    this.#naming.set(id, naming);
+    return naming.promise;
   }
 
   async #resume(id: string): Promise<void> {
     const { root } = this.#settings;
     let socket: Deno.DatagramConn | undefined;
+    let file: JournalFile | undefined;
     try {
-      const journal = parseJournal(this.#fs.readText(journalPath(root, id)));
-      const { session: identity, place, hostName } = journal.head;
-      const settings = this.#sessionSettings(identity, journalledEnd(journal.records));
-      const session = new Session(settings, this.now());
-      const replayed = replay(session, journal, this.now());
+      const journal = this.#readJournal(id);
+      const { session: identity } = journal.head;
+      const place = begunPlace(this.#fs, root, journal);
+      const directory = resolvePlace(this.#fs, root, place?.directory ?? ".");
+      const ownBytes = place === undefined ? 0 : journalledEnd(journal.records);
+      const session = new Session(this.#sessionSettings(identity, directory, ownBytes), this.now());
+      const replayed = place === undefined ? undefined : replay(session, journal, this.now());
       socket = await this.#bind(identity);
-      session.enter(
-        replayed.final === undefined ? "receiving" : "finished",
-        this.now(),
-        replayed.final === undefined ? undefined : replayed.finishedSeqno,
-      );
-      const name = { label: place.host, hostName };
-      const resumed = replayed.final === undefined
-        ? { files: reopenFiles(this.#fs, root, journal.head, session, replayed), name }
-        : { journal: JournalFile.reopen(this.#fs, root, id) };
-      const transfer = this.#add(socket, identity, session, Promise.resolve(name), resumed);
+      file = JournalFile.reopen(this.#fs, root, id);
+      if (place === undefined || replayed === undefined) {
+        if (journal.records.length > 0) file.rewrite(journal.head, []);
+        this.#add(socket, identity, session, file, this.#nameOf(id)).ackHerald();
+      } else if (replayed.final !== undefined) {
+        file.release();
+        this.#raiseBoundsQuietly(directory, place);
+        session.enter("finished", this.now(), replayed.finishedSeqno);
+        this.#add(socket, identity, session, file, Promise.resolve(byAddress(place)));
+      } else {
+        session.enter("receiving", this.now());
+        const name = byAddress(place);
+        const files = reopenFiles(this.#fs, root, place, file, session, replayed);
+        this.#add(socket, identity, session, file, Promise.resolve(name), { files, name })
+          .resume(replayed.finishedSeqno);
+      }
       this.report({ report: "opened", id, port: identity.port });
-      if (replayed.final === undefined) transfer.resume(replayed.finishedSeqno);
     } catch (error) {
       socket?.close();
-      this.report({ report: "refused", id, reason: describeError(error) });
+      this.#naming.delete(id);
+      this.#releaseQuietly(file);
+      await this.#giveUp(id, `it could not be taken up again (${describeError(error)})`);
+    }
+  }
+
+  /** Labels the dump of a session that cannot go on, and forgets it. What cannot be labelled now stays, and is told. */
+  async #giveUp(id: string, reason: string): Promise<void> {
+    let file: JournalFile | undefined;
+    try {
+      const journal = this.#readJournal(id);
+      const { session: identity } = journal.head;
+      const place = begunPlace(this.#fs, this.#settings.root, journal);
+      file = JournalFile.reopen(this.#fs, this.#settings.root, id);
+      if (place !== undefined) await this.#label(identity, place, journal, file, reason);
+      file.close({ forget: true });
+    } catch (error) {
+      this.#releaseQuietly(file);
+      this.report({ report: "not-labelled", id, reason: `${reason}: ${describeError(error)}` });
+    }
+    this.report({ report: "closed", id });
+  }
+
+  /** @throws what the labelling met */
+  async #label(
+    identity: SessionIdentity,
+    place: JournalledPlace,
+    journal: Journal,
+    file: JournalFile,
+    reason: string,
+  ): Promise<void> {
+    const session = new Session(this.#sessionSettings(identity, this.#settings.root, Infinity), this.now());
+    const replayed = replay(session, journal, this.now());
+    if (replayed.final !== undefined) return;
+    const files = reopenFiles(this.#fs, this.#settings.root, place, file, session, replayed);
+    try {
+      const dump = new ReceivedDump(identity, byAddress(place), session, files, this);
+      const verdict = session.verdict();
+      const error = await dump.abandon(verdict, reason);
+      if (error !== undefined) throw error;
+      const { missing } = verdict;
+      const finished = { outcome: "error", complete: false, reason, missing, resumable: false } as const;
+      this.report({ report: "finished", dump: dump.describe(), ...finished });
+      this.#raiseBoundsQuietly(files.directory, place);
+    } finally {
+      files.closeCore();
+    }
+  }
+
+  #readJournal(id: string): Journal {
+    const text = readJournalText(this.#fs, this.#settings.root, id);
+    if (text === undefined) throw new Error("its journal is gone");
+    return parseJournal(text);
+  }
+
+  /** A server that was killed behind the last ack may not have come to it. */
+  #raiseBoundsQuietly(directory: string, { host, index }: JournalledPlace): void {
+    try {
+      raiseBounds(this.#fs, directory, host, index + 1);
+    } catch {
+      // A convenience.
+    }
+  }
+
+  #releaseQuietly(file: JournalFile | undefined): void {
+    try {
+      file?.release();
+    } catch {
+      // It is closed all the same.
     }
   }
 
@@ -203,11 +292,12 @@ export class Receiver implements TransferHost {
     socket: Deno.DatagramConn,
     identity: SessionIdentity,
     session: Session,
+    journal: JournalFile,
     name: Promise<ClientName>,
     resumed?: Resumed,
   ): Transfer {
     const { ackPort } = this.#settings;
-    const transfer = new Transfer(this, socket, identity, session, ackPort, name, resumed);
+    const transfer = new Transfer(this, socket, identity, session, journal, ackPort, name, resumed);
     this.#transfers.set(identity.id, transfer);
     void transfer.run();
     return transfer;
@@ -227,9 +317,9 @@ export class Receiver implements TransferHost {
   }
 
   /** @param ownBytes what the session has on the disk already */
-  #sessionSettings(identity: SessionIdentity, ownBytes = 0): SessionSettings {
+  #sessionSettings(identity: SessionIdentity, directory: string, ownBytes = 0): SessionSettings {
     const { timeoutMs, lingerMs, mostBytes } = this.#settings;
-    const most = mostBytes ?? Math.max(this.spareBytes(), 0) + ownBytes;
+    const most = mostBytes ?? Math.max(this.spareBytes(directory), 0) + ownBytes;
     return { heraldSeqno: identity.heraldSeqno, timeoutMs, lingerMs, mostBytes: most };
   }
 
@@ -247,6 +337,18 @@ export class Receiver implements TransferHost {
         }
       }
     }
-    return resolvePlace(this.#fs, root, defaultPath);
+    try {
+      return resolvePlace(this.#fs, root, defaultPath);
+    } catch (error) {
+      // A dump in the wrong directory is better than none.
+      if (!(error instanceof PlaceError) || defaultPath === ".") throw error;
+      this.report({ report: "default-path-unusable", path: defaultPath, reason: error.message });
+      return resolvePlace(this.#fs, root, ".");
+    }
   }
+}
+
+/** The name that a session had when its files were created. */
+function byAddress({ host, hostName }: JournalledPlace): ClientName {
+  return { label: host, hostName };
 }

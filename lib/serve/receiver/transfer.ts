@@ -19,7 +19,8 @@ import type { EventLoop } from "./event_loop.ts";
 import { describeError } from "../../os/system_error.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { JournalFile } from "../store/journal_file.ts";
-import type { ClientName, Outcome, Report } from "../orders.ts";
+import type { Outcome } from "../events.ts";
+import type { ClientName, Report, SessionActivity } from "../orders.ts";
 import { type DumpSurroundings, ReceivedDump, RefusedError, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "../session/session.ts";
@@ -41,17 +42,18 @@ export interface TransferHost extends DumpSurroundings {
   readonly loop: EventLoop;
   readonly bursts: Bursts;
   /** Creates the dump's files; throws the file system's errors. */
-  createFiles(identity: SessionIdentity, name: ClientName): DumpFiles;
-  /** A dump is final. */
+  createFiles(identity: SessionIdentity, name: ClientName, journal: JournalFile): DumpFiles;
+  /** A complete dump is final. */
   completed(files: DumpFiles): Promise<void>;
   /** The transfer's socket is closed and its place free. */
   closed(transfer: Transfer): void;
 }
 
-/** What a session that is taken up again has on disk: a dump under way, or the journal of one that is final. */
-export type Resumed =
-  | { readonly files: DumpFiles; readonly name: ClientName }
-  | { readonly journal: JournalFile };
+/** The dump of a session that is taken up again. */
+export interface Resumed {
+  readonly files: DumpFiles;
+  readonly name: ClientName;
+}
 
 /** A session with its socket and its files. */
 export class Transfer implements Bursting {
@@ -65,7 +67,7 @@ export class Transfer implements Bursting {
   readonly #name: Promise<ClientName>;
   readonly #reports: TransferReports;
   #dump: ReceivedDump | undefined;
-  #onDisk: DumpFiles | JournalFile | undefined;
+  readonly #journal: JournalFile;
   /** When the run at hand began. */
   #heardMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -73,13 +75,19 @@ export class Transfer implements Bursting {
   #closed = false;
   /** The dump is being made final, or given up. */
   #ending: Promise<void> | undefined;
+  /** What is done for a final dump behind its ack. */
+  #aftermath: Promise<void> | undefined;
 
-  /** @param name resolves within the time that a first ack may be delayed for DNS (P2) */
+  /**
+   * @param journal the session's, from its birth on
+   * @param name resolves within the time that a first ack may be delayed for DNS (P2)
+   */
   constructor(
     host: TransferHost,
     socket: Deno.DatagramConn,
     identity: SessionIdentity,
     session: Session,
+    journal: JournalFile,
     ackPort: number,
     name: Promise<ClientName>,
     resumed?: Resumed,
@@ -90,8 +98,8 @@ export class Transfer implements Bursting {
     this.session = session;
     this.#ackPort = ackPort;
     this.#name = name;
-    if (resumed !== undefined && "journal" in resumed) this.#onDisk = resumed.journal;
-    else if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
+    this.#journal = journal;
+    if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
     const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
     const onError = (error: unknown) => {
       if (this.#closed) return;
@@ -155,12 +163,33 @@ export class Transfer implements Bursting {
     }
     if (this.session.phase === "receiving") this.#abandon("error", "the server was stopped", true);
     await this.#ending;
+    await this.#aftermath;
     this.#close(false);
   }
 
-  /** Closes a session that has no data yet, or is finished, to make room. */
+  /** Ends a session to make room: what it has is labelled. */
   evict(): void {
-    if (this.session.phase === "heralded" || this.session.phase === "finished") this.#close(true);
+    const { phase } = this.session;
+    if (phase === "heralded" || phase === "finished") this.#close(true);
+    else if (phase === "receiving") {
+      this.#writeRun();
+      if (this.session.phase === "receiving") {
+        this.#abandon("timeout", "its client fell silent, and another dump needed its place", false);
+      }
+    }
+  }
+
+  /** How the session gets on, while it receives. */
+  activity(): SessionActivity | undefined {
+    const { phase, core } = this.session;
+    if (phase !== "receiving") return undefined;
+    const nowMs = this.#host.now();
+    return {
+      id: this.identity.id,
+      silentMs: nowMs - this.session.heardMs,
+      barrenMs: nowMs - this.session.progressMs,
+      receivedBytes: core.covered,
+    };
   }
 
   /**
@@ -214,11 +243,10 @@ export class Transfer implements Bursting {
     const name = await this.#name;
     if (this.#closed) return;
     try {
-      this.#begin(this.#host.createFiles(this.identity, name), name);
+      this.#begin(this.#host.createFiles(this.identity, name, this.#journal), name);
       this.#reportStarted(false);
     } catch (error) {
       this.#dump?.files.discard();
-      this.#onDisk = undefined;
       this.session.end();
       this.#reports.refused(
         error instanceof StoreError
@@ -241,7 +269,6 @@ export class Transfer implements Bursting {
 
   #begin(files: DumpFiles, name: ClientName): void {
     this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
-    this.#onDisk = files;
   }
 
   #dispatch(type: number, size: number): void {
@@ -364,8 +391,14 @@ export class Transfer implements Bursting {
     this.#flushAcks();
     this.#setTimer();
     this.#reports.finished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
-    void this.#tryOnDisk("close the dump's files", () => dump.files.closeFinal());
-    if (verdict.complete) void this.#tryOnDisk("remove old dumps", () => this.#host.completed(dump.files));
+    this.#aftermath = this.#afterFinal(dump.files, verdict.complete);
+  }
+
+  /** What no ack depends on, and no dump: one after the other, each whatever became of the others. */
+  async #afterFinal(files: DumpFiles, complete: boolean): Promise<void> {
+    await this.#tryOnDisk("close the dump's files", () => files.closeFinal());
+    await this.#tryOnDisk("note the next number of its dumps", () => files.raiseBounds());
+    if (complete) await this.#tryOnDisk("remove old dumps", () => this.#host.completed(files));
   }
 
   #failFrom(error: unknown): void {
@@ -389,15 +422,19 @@ export class Transfer implements Bursting {
     this.session.end();
     this.#acks.queue.length = 0;
     const dump = this.#dump;
+    let isLabelled = true;
     if (dump !== undefined) {
       const verdict = this.session.verdict();
       const error = await dump.abandon(verdict, text);
-      if (error !== undefined) {
-        this.#reports.notices.tell("warning", `cannot label the dump: ${describeError(error)}`);
-      }
+      isLabelled = error === undefined;
+      if (!isLabelled) this.#reports.notLabelled(describeError(error));
       this.#reports.finished(dump, outcome, verdict, text, resumable);
+      if (!resumable) {
+        await this.#tryOnDisk("note the next number of its dumps", () => dump.files.raiseBounds());
+      }
     }
-    this.#close(!resumable);
+    // What could not be labelled is tried again from its journal.
+    this.#close(isLabelled && !resumable);
   }
 
   #flushAcks(): void {
@@ -413,7 +450,11 @@ export class Transfer implements Bursting {
     clearTimeout(this.#timer);
     this.#acks.close();
     this.#socket.close();
-    void this.#tryOnDisk("close the dump's files", () => this.#onDisk?.close({ forget }));
+    const files = this.#dump?.files;
+    void this.#tryOnDisk("close the dump's files", () => {
+      if (files === undefined) this.#journal.close({ forget });
+      else files.close({ forget });
+    });
     this.#reports.notices.sumUp();
     this.#host.closed(this);
   }

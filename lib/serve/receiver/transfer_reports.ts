@@ -6,7 +6,8 @@
 import type { Verdict } from "../session/completeness.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import { Notices } from "./notices.ts";
-import type { Outcome, Report } from "../orders.ts";
+import type { Outcome } from "../events.ts";
+import type { Report } from "../orders.ts";
 import type { ReceivedDump } from "./received_dump.ts";
 import type { ReceivedHeader } from "../session/header.ts";
 import type { Session } from "../session/session.ts";
@@ -19,12 +20,17 @@ export class TransferReports {
   /** Bytes at the last progress told. */
   #progressBytes = 0;
 
-  constructor({ id, client }: SessionIdentity, report: (report: Report) => void) {
+  constructor({ id }: SessionIdentity, report: (report: Report) => void) {
     this.#id = id;
     this.#report = report;
-    this.notices = new Notices((level, text) =>
-      report({ report: "notice", level, id, text: `Client ${client}: ${text}` })
+    this.notices = new Notices((level, text, provoked) =>
+      report({ report: "notice", level, id, provoked, text })
     );
+  }
+
+  /** The dump could not be labelled. */
+  notLabelled(reason: string): void {
+    this.#report({ report: "not-labelled", id: this.#id, reason });
   }
 
   /** The dump could not be begun. */

@@ -49,14 +49,6 @@ export function judge({ core, key, header }: Received): Verdict {
   };
 }
 
-/** Formats ranges for people and for the info file: `0x5a8-0xb50 (1448 bytes), ...`. */
-export function formatRanges(ranges: readonly Range[]): string {
-  return ranges.map(({ start, end }) =>
-    `0x${start.toString(16)}-0x${end.toString(16)} (${end - start} bytes)`
-  )
-    .join(", ");
-}
-
 /** Bytes of the dump by its header, `undefined` if that does not tell. */
 function dumpLengthOf(header: ReceivedHeader): number | undefined {
   return header.kind === "header" || header.kind === "newer" ? header.header.dumpLength : undefined;

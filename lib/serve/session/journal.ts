@@ -32,17 +32,18 @@ export interface SessionIdentity {
   readonly startedMs: number;
 }
 
-/** First line of a journal. */
+/** First line of a journal; there from the HERALD on. */
 export interface JournalHead {
-  readonly format: 1;
+  readonly format: 2;
   readonly session: SessionIdentity;
-  readonly place: DumpPlace;
-  /** Full host name, if DNS had one. */
-  readonly hostName: string | null;
 }
 
 /** A later line. */
 export type JournalRecord =
+  /** Where the dump goes, and the client's full name if DNS had one; written before a file is created. */
+  | { readonly place: DumpPlace; readonly hostName: string | null }
+  /** The index that is about to be reserved: an empty info file with it may be this session's. */
+  | { readonly reserving: number }
   /** The index that was reserved; written before any other file is. */
   | { readonly index: number }
   /** Messages written in one go: offset and bytes, first seqno, how many, and the payload of all but the last. */
@@ -72,29 +73,6 @@ export interface Journal {
 /** One line. */
 export function journalLine(value: JournalHead | JournalRecord): string {
   return JSON.stringify(value) + "\n";
-}
-
-/**
- * Reads a journal. What follows the last line feed was cut off by the server's end, and was never acked.
- *
- * @throws {SyntaxError} if it is none, or damaged
- */
-export function parseJournal(text: string): Journal {
-  const [first, ...rest] = text.split("\n").slice(0, -1);
-  if (first === undefined) throw new SyntaxError("Cannot read journal: it is empty");
-  const head = JSON.parse(first) as JournalHead;
-  if (head?.format !== 1 || typeof head.session?.id !== "string") {
-    throw new SyntaxError("Cannot read journal: its first line is not a session");
-  }
-  return { head, records: rest.map(parseRecord) };
-}
-
-function parseRecord(line: string): JournalRecord {
-  const record: unknown = JSON.parse(line);
-  if (typeof record !== "object" || record === null) {
-    throw new SyntaxError(`Cannot read journal: ${line.slice(0, 80)} is no record`);
-  }
-  return record as JournalRecord;
 }
 
 /** Bytes as lower-case hex. */

@@ -31,6 +31,7 @@ export function replay(session: Session, journal: Journal, nowMs: number): Repla
     ignored.length = 0;
     if ("run" in record) replayRun(session, record.run, nowMs, ignored);
     else if ("index" in record) index = record.index;
+    else if ("place" in record || "reserving" in record) continue;
     else if ("header" in record) {
       const [seqno, offset, hex] = record.header;
       replayOther(session, seqno, ignored);

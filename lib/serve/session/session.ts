@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
+import { type Compression, KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
 import { type Message, MessageType } from "../../protocol/message.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import { judge, type Verdict } from "./completeness.ts";
@@ -105,13 +105,24 @@ export class Session {
   #finishedSeqno: number | undefined;
   readonly #startedMs: number;
   #heardMs: number;
+  #progressMs: number;
   #finishedMs = 0;
 
   constructor(settings: SessionSettings, nowMs: number) {
     this.settings = settings;
     this.acknowledgement = new Acknowledgement(settings.heraldSeqno);
     this.numbers = new NumberWindow(settings.heraldSeqno);
-    this.#startedMs = this.#heardMs = nowMs;
+    this.#startedMs = this.#heardMs = this.#progressMs = nowMs;
+  }
+
+  /** When a message came last that the client can have sent, in ms. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
+  /** When bytes of the core came last that were new, in ms. */
+  get progressMs(): number {
+    return this.#progressMs;
   }
 
   get phase(): Phase {
@@ -132,6 +143,13 @@ export class Session {
   get encrypted(): boolean {
     const { header } = this;
     return this.key.covered > 0 || (header.kind === "header" && (header.header.dumpKeySize ?? 0) > 0);
+  }
+
+  /** The compression that the header tells of: it shows in the name of the core file. */
+  get compression(): Compression {
+    const { header } = this;
+    const compression = header.kind === "header" ? header.header.compression : null;
+    return typeof compression === "string" ? compression : "none";
   }
 
   /** Judges what has been received so far. */
@@ -184,6 +202,7 @@ export class Session {
     if (fresh < 0) return false;
     this.messages++;
     if (fresh === 0) this.resends++;
+    else this.#progressMs = nowMs;
     this.acknowledgement.stored(seqno, length, nowMs, acks);
     return true;
   }
@@ -245,7 +264,7 @@ export class Session {
   enter(phase: "heralded" | "receiving" | "finished", nowMs: number, finishedSeqno?: number): void {
     this.#phase = phase;
     this.#finishedSeqno = finishedSeqno;
-    this.#heardMs = this.#finishedMs = nowMs;
+    this.#heardMs = this.#progressMs = this.#finishedMs = nowMs;
   }
 
   /** Gives the session up: nothing is acked from now on. */

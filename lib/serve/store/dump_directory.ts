@@ -11,8 +11,12 @@ import { allDumpNames, boundsName, dumpNames, STATE_DIRECTORY } from "../../kern
 
 /** Most indexes that are tried when others take them at the same time. */
 const MOST_TRIES = 64;
+/** Indexes go up to this: nine digits. */
+const MOST_INDEX = 999_999_999;
 /** How far back the newest dump is looked for when somebody has removed the last ones. */
 const MOST_REMOVED = 64;
+/** A bounds file has nine digits and a line feed; one that is larger is something else. */
+const MOST_BOUNDS_BYTES = 64;
 const DUMP_FILE_MODE = 0o600;
 /** Label of the info line that carries a client's full host name. */
 export const HOST_NAME_LABEL = "Host Name";
@@ -55,24 +59,26 @@ export function checkPlace(fs: FileSystem, directory: string): void {
   if (fs.realPath(directory) !== directory) throw new PlaceError("the directory was replaced by a link");
 }
 
-/** A reserved index, with the info file that reserves it. */
-export interface Reservation {
-  readonly index: number;
-  readonly infoFd: number;
-}
-
 /**
- * Reserves an index for a host's dump by creating its info file: the one in the bounds file, or the next that no
- * file of any kind has.
+ * Reserves an index for a host's dump by creating its info file: the one in the bounds file, or one behind the dumps that
+ * are there.
  *
+ * @param onTry is told an index before it is tried, so that what a killed server leaves is known
  * @throws the file system's error, or {@linkcode PlaceError} if no index is free
  */
-export function reserveIndex(fs: FileSystem, directory: string, host: string): Reservation {
-  let index = readBounds(fs, directory, host);
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    while (isTaken(fs, directory, host, index)) index++;
+export function reserveIndex(
+  fs: FileSystem,
+  directory: string,
+  host: string,
+  onTry: (index: number) => void = () => {},
+): number {
+  let index = freeIndex((at) => isTaken(fs, directory, host, at), readBounds(fs, directory, host));
+  for (let tries = 0; tries < MOST_TRIES && index <= MOST_INDEX; tries++, index++) {
+    if (isTaken(fs, directory, host, index)) continue;
     try {
-      return { index, infoFd: createInPlace(fs, join(directory, dumpNames(host, index).info)) };
+      onTry(index);
+      createInPlace(fs, join(directory, dumpNames(host, index).info));
+      return index;
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
@@ -80,19 +86,39 @@ export function reserveIndex(fs: FileSystem, directory: string, host: string): R
   throw new PlaceError("no free index");
 }
 
+/**
+ * Finds an index that is not taken, from the first one on. Where bounds was lost and thousands of dumps lie, asking for
+ * one after the other would keep all sessions of a receiver waiting (P2): steps are doubled until they are behind the dumps,
+ * then halved. Where the numbers have gaps it may be in one of them.
+ */
+export function freeIndex(isTaken: (index: number) => boolean, first: number): number {
+  if (!isTaken(first)) return first;
+  let taken = first;
+  let free = first + 1;
+  for (let step = 1; free <= MOST_INDEX && isTaken(free); step *= 2) {
+    taken = free;
+    free += step;
+  }
+  while (free - taken > 1) {
+    const middle = taken + Math.floor((free - taken) / 2);
+    if (isTaken(middle)) taken = middle;
+    else free = middle;
+  }
+  return free;
+}
+
 /** Asks for each name: a listing of the directory takes longer with each dump in it, and keeps acks waiting (P2). */
 function isTaken(fs: FileSystem, directory: string, host: string, index: number): boolean {
   return allDumpNames(host, index).some((name) => fs.entry(join(directory, name)) !== undefined);
 }
 
-/** Creates a file, and makes sure that the directory was not replaced by a link while it did. */
-function createInPlace(fs: FileSystem, path: string): number {
+/** Creates an empty file, and makes sure that the directory was not replaced by a link while it did. */
+function createInPlace(fs: FileSystem, path: string): void {
   const fd = fs.create(path, DUMP_FILE_MODE);
   try {
-    if (fs.realPath(path) !== path) throw new PlaceError("the directory was replaced by a link");
-    return fd;
-  } catch (error) {
     fs.close(fd);
+    if (fs.realPath(path) !== path) throw new PlaceError("the directory was replaced by a link");
+  } catch (error) {
     fs.remove(path);
     throw error;
   }
@@ -102,7 +128,8 @@ function createInPlace(fs: FileSystem, path: string): number {
 export function readBounds(fs: FileSystem, directory: string, host: string): number {
   const path = join(directory, boundsName(host));
   try {
-    if (fs.entry(path)?.kind !== "file") return 0;
+    const entry = fs.entry(path);
+    if (entry?.kind !== "file" || entry.sizeBytes > MOST_BOUNDS_BYTES) return 0;
     const [digits] = /^\d{1,9}(?=\n|$)/.exec(fs.readText(path)) ?? [];
     return digits === undefined ? 0 : Number(digits);
   } catch {
@@ -110,29 +137,25 @@ export function readBounds(fs: FileSystem, directory: string, host: string): num
   }
 }
 
-/** Raises a host's bounds to `next`, atomically, if it is below. */
-export async function raiseBounds(
-  fs: FileSystem,
-  directory: string,
-  host: string,
-  next: number,
-): Promise<void> {
+/**
+ * Raises a host's bounds to `next`, atomically, if it is below. A convenience: without it the next index is looked for.
+ *
+ * @throws the file system's error, or {@linkcode PlaceError} if bounds is no file
+ */
+export function raiseBounds(fs: FileSystem, directory: string, host: string, next: number): void {
   checkPlace(fs, directory);
   const path = join(directory, boundsName(host));
-  // Only the dump with the index before this one uses the name; what is there was left by a killed server.
-  const temporary = `${path}.${next}.new`;
-  if (fs.entry(temporary) !== undefined) fs.remove(temporary);
   if (readBounds(fs, directory, host) >= next) return;
   const kind = fs.entry(path)?.kind ?? "file";
   if (kind !== "file") throw new PlaceError(`${boundsName(host)} is not a file`);
+  // What has this name was left by a killed server.
+  const temporary = `${path}.new`;
+  if (fs.entry(temporary)?.kind === "file") fs.remove(temporary);
   const fd = fs.create(temporary, DUMP_FILE_MODE);
   try {
     const bytes = new TextEncoder().encode(`${next}\n`);
     fs.write(fd, bytes, 0, bytes.byteLength, 0);
-    await fs.sync(fd);
-    // Another dump of the host may have raised them further meanwhile.
-    if (readBounds(fs, directory, host) >= next) fs.remove(temporary);
-    else fs.replace(temporary, path);
+    fs.replace(temporary, path);
   } catch (error) {
     fs.remove(temporary);
     throw error;
@@ -169,8 +192,7 @@ export function seriesName(
 function newestInfo(fs: FileSystem, directory: string, host: string): string | undefined {
   const pathOf = (index: number) => join(directory, dumpNames(host, index).info);
   const bounds = readBounds(fs, directory, host);
-  let index = bounds;
-  while (fs.entry(pathOf(index)) !== undefined) index++;
+  let index = freeIndex((at) => fs.entry(pathOf(at)) !== undefined, bounds);
   for (const least = Math.max(0, bounds - MOST_REMOVED); --index >= least;) {
     if (fs.entry(pathOf(index))?.kind === "file") return pathOf(index);
   }

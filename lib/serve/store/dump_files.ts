@@ -8,8 +8,8 @@ import type { Compression } from "../../kerneldump/files/header.ts";
 import { CoreFile, fileEquals } from "./core_file.ts";
 import { checkPlace, raiseBounds, reserveIndex, resolvePlace } from "./dump_directory.ts";
 import type { FileSystem } from "../../os/file_system.ts";
-import type { DumpPlace, JournalHead } from "../session/journal.ts";
-import { JournalFile } from "./journal_file.ts";
+import type { DumpPlace } from "../session/journal.ts";
+import type { JournalFile } from "./journal_file.ts";
 import { coreName, type DumpNames, dumpNames, incompleteCoreName } from "../../kerneldump/files/names.ts";
 
 const DUMP_FILE_MODE = 0o600;
@@ -27,19 +27,6 @@ export interface Ending {
   readonly info: string;
 }
 
-/** The links to the newest dump, to be made by a thread that may (a worker may not, being held to a directory). */
-export interface LinkRequest {
-  readonly directory: string;
-  readonly host: string;
-  readonly core: string;
-  readonly info: string;
-  /** `false` takes the links away again, if they lead to this dump: it did not become final after all. */
-  readonly wanted: boolean;
-}
-
-/** Makes or removes links; rejects with what went wrong. */
-export type Linker = (request: LinkRequest) => Promise<void>;
-
 /** Open files of one dump. Methods throw the file system's errors. */
 export class DumpFiles {
   readonly place: DumpPlace;
@@ -50,11 +37,7 @@ export class DumpFiles {
   readonly journal: JournalFile;
   readonly #fs: FileSystem;
   readonly #coreFile: CoreFile;
-  readonly #infoFd: number;
   #core: string;
-  #headerFd: number | undefined;
-  #keyFd: number | undefined;
-  #linked = false;
   #closed = false;
 
   private constructor(
@@ -62,7 +45,7 @@ export class DumpFiles {
     directory: string,
     place: DumpPlace,
     index: number,
-    open: { core: string; coreFile: CoreFile; infoFd: number; journal: JournalFile },
+    open: { core: string; coreFile: CoreFile; journal: JournalFile },
   ) {
     this.#fs = fs;
     this.directory = directory;
@@ -71,32 +54,42 @@ export class DumpFiles {
     this.names = dumpNames(place.host, index);
     this.#core = open.core;
     this.#coreFile = open.coreFile;
-    this.#infoFd = open.infoFd;
     this.journal = open.journal;
   }
 
   /**
-   * Creates the files of a new dump, all exclusively; the journal first, so that whatever a killed server leaves is
-   * known. If one cannot be created, those before it are removed.
+   * Creates the files of a new dump, all exclusively; what the journal says of them first, so that whatever a killed server
+   * leaves is known. If one cannot be created, those before it are removed.
    *
-   * @param root real path of the dump directory
-   * @param directory real path of the directory below it
+   * @param directory real path of the directory that `place` names
+   * @param journal the session's; it stays open if this fails
    */
-  static create(fs: FileSystem, root: string, directory: string, head: JournalHead): DumpFiles {
+  static create(
+    fs: FileSystem,
+    directory: string,
+    place: DumpPlace,
+    hostName: string | null,
+    journal: JournalFile,
+  ): DumpFiles {
     checkPlace(fs, directory);
-    const { host } = head.place;
-    const journal = JournalFile.create(fs, root, head);
-    const undo = [() => journal.close({ forget: true })];
+    const { host } = place;
+    journal.append({ place, hostName });
+    const undo: (() => void)[] = [];
     try {
-      const { index, infoFd } = reserveIndex(fs, directory, host);
-      undo.push(() => fs.remove(join(directory, dumpNames(host, index).info)), () => fs.close(infoFd));
+      const index = reserveIndex(
+        fs,
+        directory,
+        host,
+        (candidate) => journal.append({ reserving: candidate }),
+      );
+      undo.push(() => fs.remove(join(directory, dumpNames(host, index).info)));
       journal.append({ index });
       const core = incompleteCoreName(host, index, false);
       const path = join(directory, core);
       const coreFd = fs.create(path, DUMP_FILE_MODE);
       undo.push(() => fs.remove(path), () => fs.close(coreFd));
       const coreFile = new CoreFile(fs, coreFd);
-      return new DumpFiles(fs, directory, head.place, index, { core, coreFile, infoFd, journal });
+      return new DumpFiles(fs, directory, place, index, { core, coreFile, journal });
     } catch (error) {
       tryEach(undo.reverse());
       throw error;
@@ -111,36 +104,25 @@ export class DumpFiles {
   static reopen(
     fs: FileSystem,
     root: string,
-    head: JournalHead,
+    place: DumpPlace,
     index: number,
+    journal: JournalFile,
     finalCore: string | undefined,
   ): DumpFiles {
-    const { host } = head.place;
-    const directory = resolvePlace(fs, root, head.place.directory);
+    const { host } = place;
+    const directory = resolvePlace(fs, root, place.directory);
     const core = findCore(fs, directory, host, index, finalCore);
-    const names = dumpNames(host, index);
-    const undo: (() => void)[] = [];
-    const open = (name: string) => {
-      const path = join(directory, name);
-      const fd = fs.entry(path) === undefined ? fs.create(path, DUMP_FILE_MODE) : fs.reopen(path);
-      undo.push(() => fs.close(fd));
-      return fd;
-    };
+    const fd = fs.reopen(join(directory, core));
     try {
-      const coreFile = new CoreFile(fs, open(core));
-      const infoFd = open(names.info);
-      const journal = JournalFile.reopen(fs, root, head.session.id);
-      undo.push(() => journal.close({ forget: false }));
-      const files = new DumpFiles(fs, directory, head.place, index, { core, coreFile, infoFd, journal });
-      files.#linked = core === finalCore;
-      if (fs.entry(join(directory, names.header)) !== undefined) files.#headerFd = open(names.header);
-      if (fs.entry(join(directory, names.key)) !== undefined) {
-        fs.chmod(join(directory, names.key), DUMP_FILE_MODE);
-        files.#keyFd = open(names.key);
-      }
+      const files = new DumpFiles(fs, directory, place, index, {
+        core,
+        coreFile: new CoreFile(fs, fd),
+        journal,
+      });
+      if (fs.entry(files.#path("key")) !== undefined) fs.chmod(files.#path("key"), DUMP_FILE_MODE);
       return files;
     } catch (error) {
-      tryEach(undo.reverse());
+      fs.close(fd);
       throw error;
     }
   }
@@ -167,19 +149,17 @@ export class DumpFiles {
 
   /** Whether the key has these bytes at `offset`. */
   keyEquals(offset: number, bytes: Uint8Array): boolean {
-    return this.#keyFd !== undefined && fileEquals(this.#fs, this.#keyFd, bytes, offset);
+    return this.#within("key", (fd) => fileEquals(this.#fs, fd, bytes, offset));
   }
 
   /** Writes a piece of the kernel dump header. */
   writeHeader(offset: number, bytes: Uint8Array): void {
-    this.#headerFd ??= this.#create(this.names.header);
-    this.#fs.write(this.#headerFd, bytes, 0, bytes.byteLength, offset);
+    this.#within("header", (fd) => this.#fs.write(fd, bytes, 0, bytes.byteLength, offset));
   }
 
   /** Writes a piece of the key. The first one makes the core's name that of an encrypted one. */
   writeKey(offset: number, bytes: Uint8Array): void {
-    this.#keyFd ??= this.#create(this.names.key);
-    this.#fs.write(this.#keyFd, bytes, 0, bytes.byteLength, offset);
+    this.#within("key", (fd) => this.#fs.write(fd, bytes, 0, bytes.byteLength, offset));
     const { index, place: { host } } = this;
     if (this.#core === incompleteCoreName(host, index, false)) {
       this.#renameCore(incompleteCoreName(host, index, true));
@@ -189,8 +169,10 @@ export class DumpFiles {
   /** Replaces the text of the info file. */
   writeInfo(text: string): void {
     const bytes = new TextEncoder().encode(text);
-    this.#fs.write(this.#infoFd, bytes, 0, bytes.byteLength, 0);
-    this.#fs.truncate(this.#infoFd, bytes.byteLength);
+    this.#within("info", (fd) => {
+      this.#fs.write(fd, bytes, 0, bytes.byteLength, 0);
+      this.#fs.truncate(fd, bytes.byteLength);
+    });
   }
 
   /** Starts a sync of the core in the background, if enough has been written since the last (P2). */
@@ -201,10 +183,8 @@ export class DumpFiles {
   /**
    * Makes the dump final (P1): everything on stable storage under its final names. May be called again after it
    * was interrupted.
-   *
-   * @param link called for a complete dump only
    */
-  async finalize(ending: Ending, link: Linker): Promise<void> {
+  async finalize(ending: Ending): Promise<void> {
     const { index, place: { host } } = this;
     this.#coreFile.setSize(ending.coreBytes);
     await this.#coreFile.sync();
@@ -214,11 +194,6 @@ export class DumpFiles {
         : incompleteCoreName(host, index, ending.encrypted),
     );
     await this.#label(ending.info);
-    await raiseBounds(this.#fs, this.directory, host, index + 1);
-    if (ending.complete) {
-      this.#linked = true;
-      await link(this.#linkRequest(true));
-    }
     await this.#fs.syncDirectory(this.directory);
     try {
       this.journal.append({ final: ending.complete, atMs: Date.now(), core: this.#core });
@@ -227,13 +202,17 @@ export class DumpFiles {
     }
   }
 
+  /** Notes the next index for the host's dumps. No dump depends on it. */
+  raiseBounds(): void {
+    raiseBounds(this.#fs, this.directory, this.place.host, this.index + 1);
+  }
+
   /**
    * Labels the dump as incomplete and leaves it (P10). Every step is tried whatever becomes of the others.
    *
-   * @param link takes links away that a dump got which could not be made final
    * @returns the first error
    */
-  async abandon(encrypted: boolean, info: string, link: Linker): Promise<unknown> {
+  async abandon(encrypted: boolean, info: string): Promise<unknown> {
     const { index, place: { host } } = this;
     let first: unknown;
     const attempt = async (step: () => unknown) => {
@@ -243,33 +222,28 @@ export class DumpFiles {
         first ??= error;
       }
     };
-    if (this.#linked) await attempt(() => link(this.#linkRequest(false)));
     await attempt(() => this.#renameCore(incompleteCoreName(host, index, encrypted)));
     // A write that failed half-way may have left bytes behind those that were acked.
     await attempt(() => this.#coreFile.setSize(this.#coreFile.size));
     await attempt(() => this.#label(info));
     await attempt(() => this.#coreFile.sync());
-    await attempt(() => raiseBounds(this.#fs, this.directory, host, index + 1));
     await attempt(() => this.#fs.syncDirectory(this.directory));
     return first;
   }
 
-  /** Removes the files of a dump that has received nothing. Every step is tried. */
+  /** Removes the files of a dump that has received nothing, but for its journal. Every step is tried. */
   discard(): void {
     const paths = [this.#core, this.names.info].map((name) => join(this.directory, name));
-    tryEach([...paths.map((path) => () => this.#fs.remove(path)), () => this.close({ forget: true })]);
+    tryEach([...paths.map((path) => () => this.#fs.remove(path)), () => this.closeCore()]);
   }
 
   /**
-   * Closes all files but the journal: what is final is not written any more.
+   * Closes all files: what is final is not written any more, and whoever asks for its last ack needs none of them.
    *
    * @throws the first error, after all of them were tried
    */
   closeFinal(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const fds = [this.#infoFd, this.#headerFd, this.#keyFd].filter((fd) => fd !== undefined);
-    const error = tryEach([() => this.#coreFile.close(), ...fds.map((fd) => () => this.#fs.close(fd))]);
+    const error = tryEach([() => this.closeCore(), () => this.journal.release()]);
     if (error !== undefined) throw error;
   }
 
@@ -279,23 +253,40 @@ export class DumpFiles {
    * @throws the first error, after all of them were tried
    */
   close(options: { readonly forget: boolean }): void {
-    const error = tryEach([() => this.closeFinal(), () => this.journal.close(options)]);
+    const error = tryEach([() => this.closeCore(), () => this.journal.close(options)]);
     if (error !== undefined) throw error;
   }
 
-  #linkRequest(wanted: boolean): LinkRequest {
-    return {
-      directory: this.directory,
-      host: this.place.host,
-      core: this.#core,
-      info: this.names.info,
-      wanted,
-    };
+  /** Closes the core file alone; the journal is its owner's to close. */
+  closeCore(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#coreFile.close();
   }
 
-  #create(name: string): number {
+  #path(file: keyof DumpNames): string {
+    return join(this.directory, this.names[file]);
+  }
+
+  /**
+   * Does something with one of the small files, which is open only for that long: descriptors are what a server runs out
+   * of first. It is created if it is not there.
+   */
+  #within<T>(file: keyof DumpNames, use: (fd: number) => T): T {
     checkPlace(this.#fs, this.directory);
-    return this.#fs.create(join(this.directory, name), DUMP_FILE_MODE);
+    const path = this.#path(file);
+    const fd = this.#fs.entry(path) === undefined
+      ? this.#fs.create(path, DUMP_FILE_MODE)
+      : this.#fs.reopen(path);
+    let result: T;
+    try {
+      result = use(fd);
+    } catch (error) {
+      tryEach([() => this.#fs.close(fd)]);
+      throw error;
+    }
+    this.#fs.close(fd);
+    return result;
   }
 
   #renameCore(to: string): void {
@@ -307,12 +298,20 @@ export class DumpFiles {
 
   async #label(info: string): Promise<void> {
     this.writeInfo(info);
-    await this.#fs.sync(this.#infoFd);
-    if (this.#headerFd !== undefined) await this.#fs.sync(this.#headerFd);
-    if (this.#keyFd !== undefined) {
-      await this.#fs.sync(this.#keyFd);
-      checkPlace(this.#fs, this.directory);
-      this.#fs.chmod(join(this.directory, this.names.key), KEY_FILE_MODE);
+    await this.#sync("info");
+    await this.#sync("header");
+    await this.#sync("key");
+    if (this.#fs.entry(this.#path("key")) !== undefined) this.#fs.chmod(this.#path("key"), KEY_FILE_MODE);
+  }
+
+  async #sync(file: keyof DumpNames): Promise<void> {
+    checkPlace(this.#fs, this.directory);
+    if (this.#fs.entry(this.#path(file)) === undefined) return;
+    const fd = this.#fs.reopen(this.#path(file));
+    try {
+      await this.#fs.sync(fd);
+    } finally {
+      this.#fs.close(fd);
     }
   }
 }

@@ -18,11 +18,12 @@ export const REPLACEMENT_SUFFIX = ".new";
 export class JournalFile {
   readonly #fs: FileSystem;
   readonly #path: string;
-  #fd: number;
+  /** `undefined` once it is released. */
+  #fd: number | undefined;
   #size: number;
   #buffer = new Uint8Array(4096);
 
-  private constructor(fs: FileSystem, path: string, fd: number, size: number) {
+  private constructor(fs: FileSystem, path: string, fd: number | undefined, size: number) {
     this.#fs = fs;
     this.#path = path;
     this.#fd = fd;
@@ -46,9 +47,10 @@ export class JournalFile {
   static reopen(fs: FileSystem, root: string, id: string): JournalFile {
     const path = journalPath(root, id);
     const size = fs.readBytes(path).lastIndexOf(0x0a) + 1;
-    const journal = new JournalFile(fs, path, fs.reopen(path), size);
+    const fd = fs.reopen(path);
+    const journal = new JournalFile(fs, path, fd, size);
     try {
-      fs.truncate(journal.#fd, size);
+      fs.truncate(fd, size);
       return journal;
     } catch (error) {
       journal.close({ forget: false });
@@ -69,6 +71,7 @@ export class JournalFile {
       this.#buffer = new Uint8Array(2 * this.#buffer.byteLength);
       ({ written, read } = new TextEncoder().encodeInto(line, this.#buffer));
     }
+    if (this.#fd === undefined) throw new Error("The journal is closed");
     this.#fs.write(this.#fd, this.#buffer, 0, written, this.#size);
     this.#size += written;
   }
@@ -87,13 +90,20 @@ export class JournalFile {
     const old = this.#fd;
     this.#fd = replacement.#fd;
     this.#size = replacement.#size;
-    this.#fs.close(old);
+    if (old !== undefined) this.#fs.close(old);
+  }
+
+  /** Closes the file and leaves it: there is nothing more to note, but it is not to be forgotten yet. */
+  release(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) this.#fs.close(fd);
   }
 
   /** Closes the file; with `forget`, removes it: the session will not be taken up again. */
   close(options: { readonly forget: boolean }): void {
     try {
-      this.#fs.close(this.#fd);
+      this.release();
     } finally {
       if (options.forget) this.#fs.remove(this.#path);
     }

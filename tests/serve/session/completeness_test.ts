@@ -5,7 +5,7 @@ import {
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
 } from "../../../lib/kerneldump/files/header.ts";
-import { formatRanges, judge, type Verdict } from "../../../lib/serve/session/completeness.ts";
+import { judge, type Verdict } from "../../../lib/serve/session/completeness.ts";
 import type { ReceivedHeader } from "../../../lib/serve/session/header.ts";
 import { Extents } from "../../../lib/serve/session/extents.ts";
 import { JOURNAL_HEADER } from "../../kerneldump/journal_header.ts";
@@ -197,12 +197,4 @@ Deno.test("judge() takes netdump's block for a header's that cannot be one", () 
   for (const blockSize of [0, 0xffffffff]) {
     assertEquals([complete(blockSize, 8192), complete(blockSize, 8193)], [true, false]);
   }
-});
-
-Deno.test("formatRanges() tells where and how much", () => {
-  assertEquals(
-    formatRanges([{ start: 0x5a8, end: 0xb50 }, { start: 2 ** 40, end: 2 ** 40 + 1 }]),
-    "0x5a8-0xb50 (1448 bytes), 0x10000000000-0x10000000001 (1 bytes)",
-  );
-  assertEquals(formatRanges([]), "");
 });

@@ -7,13 +7,13 @@ import {
   type JournalHead,
   journalLine,
   type JournalRecord,
-  parseJournal,
 } from "../../../lib/serve/session/journal.ts";
+import { parseJournal } from "../../../lib/serve/session/read_journal.ts";
 import { condense, replay, type Replayed } from "../../../lib/serve/session/replay.ts";
 import { Session } from "../../../lib/serve/session/session.ts";
 
 const HEAD: JournalHead = {
-  format: 1,
+  format: 2,
   session: {
     id: "00000000-0000-4000-8000-000000000000",
     client: "192.0.2.7",
@@ -23,8 +23,6 @@ const HEAD: JournalHead = {
     path: "lab/\u2028",
     startedMs: 1_700_000_000_000,
   },
-  place: { directory: "lab", host: "w1" },
-  hostName: "w1.example.net",
 };
 const SETTINGS = { heraldSeqno: 1, timeoutMs: 1, lingerMs: 1, mostBytes: Infinity };
 
@@ -204,11 +202,33 @@ Deno.test("encodeHex() and decodeHex() are each other's inverse", () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => assertEquals(decodeHex(encodeHex(bytes)), bytes)));
 });
 
-Deno.test("journalLine() keeps a value on one line, whatever a client's path has in it", () => {
-  fc.assert(fc.property(hostileText, (path) => {
-    const head = { ...HEAD, session: { ...HEAD.session, path } };
-    const line = journalLine(head);
+Deno.test("journalLine() keeps a value on one line, whatever a client's name has in it", () => {
+  fc.assert(fc.property(hostileText, (hostName) => {
+    const record = { place: { directory: "lab", host: "w1" }, hostName };
+    const line = journalLine(record);
     assertEquals(line.indexOf("\n"), line.length - 1);
-    assertEquals(parseJournal(line).head, head);
+    assertEquals(parseJournal(journalOf([record])).records, [record]);
   }));
 });
+
+const FORGED: readonly (readonly [name: string, head: unknown, record?: unknown])[] = [
+  ["a path to elsewhere", { ...HEAD, session: { ...HEAD.session, path: "../x" } }],
+  ["an address that no machine has", { ...HEAD, session: { ...HEAD.session, local: "0.0.0.0" } }],
+  ["a port that is none", { ...HEAD, session: { ...HEAD.session, port: 70_000 } }],
+  ["an id that is a path", { ...HEAD, session: { ...HEAD.session, id: "../../x" } }],
+  ["a directory above", HEAD, { place: { directory: "../..", host: "w1" }, hostName: null }],
+  ["an absolute directory", HEAD, { place: { directory: "/etc", host: "w1" }, hostName: null }],
+  ["a host that is a path", HEAD, { place: { directory: ".", host: "x/../../victim/a" }, hostName: null }],
+  ["an index that is none", HEAD, { index: 1e300 }],
+  ["a run of 1e12 messages", HEAD, { run: [0, 1e12, 2, 1e12, 1] }],
+  ["ranges without end", HEAD, { extents: [0, 1e300], messages: 1, resends: 0, beganStale: false }],
+  ["ranges out of order", HEAD, { extents: [5, 3], messages: 1, resends: 0, beganStale: false }],
+  ["a core elsewhere", HEAD, { final: true, atMs: 1, core: "/etc/passwd" }],
+];
+
+for (const [name, head, record] of FORGED) {
+  Deno.test(`a journal that somebody else made with ${name} is not believed`, () => {
+    const lines = record === undefined ? [head] : [head, record];
+    assertThrows(() => parseJournal(lines.map((line) => JSON.stringify(line) + "\n").join("")), SyntaxError);
+  });
+}

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import {
   checkPlace,
+  freeIndex,
   PlaceError,
   raiseBounds,
   readBounds,
@@ -56,9 +57,7 @@ Deno.test("checkPlace() refuses a directory that has become a link", () => {
 Deno.test("reserveIndex() takes the index in bounds, or the next that no file of any kind has", () => {
   using temp = new TempDir();
   const reserve = () => {
-    const { index, infoFd } = reserveIndex(realFileSystem, temp.path, "w1");
-    realFileSystem.close(infoFd);
-    return index;
+    return reserveIndex(realFileSystem, temp.path, "w1");
   };
   assertEquals([reserve(), reserve()], [0, 1]);
   Deno.writeTextFileSync(join(temp.path, "bounds.w1"), "1023\n");
@@ -79,8 +78,7 @@ Deno.test("reserveIndex() does not share an index with others who take them at t
       return realFileSystem.create(path, mode);
     },
   };
-  const { index, infoFd } = reserveIndex(fs, temp.path, "w1");
-  realFileSystem.close(infoFd);
+  const index = reserveIndex(fs, temp.path, "w1");
   assertEquals(index, 3);
   assertEquals(Deno.readTextFileSync(join(temp.path, "info.w1.2")), "theirs");
 });
@@ -104,21 +102,33 @@ Deno.test("readBounds() takes no number from what is none, and follows no link",
   assertEquals(readBounds(realFileSystem, temp.path, "w1"), 0);
 });
 
-Deno.test("raiseBounds() never lowers them, also when another dump of the host ends at the same time", async () => {
+Deno.test("raiseBounds() never lowers them, clears what a killed server left, and follows no link", () => {
   using temp = new TempDir();
-  const raise = (next: number, fs = realFileSystem) => raiseBounds(fs, temp.path, "w1", next);
-  let late = () => {};
-  const slow: FileSystem = { ...realFileSystem, sync: () => new Promise((resolve) => late = resolve) };
-  const first = raise(1, slow);
-  await raise(2);
-  late();
-  await first;
+  const raise = (next: number) => raiseBounds(realFileSystem, temp.path, "w1", next);
+  Deno.writeTextFileSync(join(temp.path, "bounds.w1.new"), "left");
+  raise(2);
+  raise(1);
   assertEquals(Array.from(Deno.readDirSync(temp.path), ({ name }) => name), ["bounds.w1"]);
   assertEquals(Deno.readTextFileSync(join(temp.path, "bounds.w1")), "2\n");
   Deno.removeSync(join(temp.path, "bounds.w1"));
   Deno.symlinkSync("elsewhere", join(temp.path, "bounds.w1"));
-  await assertRejects(() => raise(1), PlaceError, "bounds.w1 is not a file");
+  assertThrows(() => raise(1), PlaceError, "bounds.w1 is not a file");
   assert(!Array.from(Deno.readDirSync(temp.path)).some(({ name }) => name === "elsewhere"));
+});
+
+Deno.test("freeIndex() finds an index behind thousands of dumps with few looks: bounds was lost", () => {
+  for (const count of [0, 1, 2, 3, 1000, 5000, 999_000]) {
+    let looks = 0;
+    const index = freeIndex((at) => {
+      looks++;
+      return at < count;
+    }, 0);
+    assertEquals(index, count);
+    assert(looks <= 45, `${looks} looks for ${count} dumps`);
+  }
+  // Where numbers have gaps it is free all the same.
+  const taken = new Set([0, 1, 2, 3, 5, 6, 9, 12, 13, 14, 15]);
+  assert(!taken.has(freeIndex((at) => taken.has(at), 0)));
 });
 
 Deno.test("seriesName() adds the address when a short name is another host's: another name and another address", () => {
@@ -174,7 +184,6 @@ Deno.test("a dump's place is found without listing the dump directory, which may
     },
   };
   assertEquals(seriesName(fs, temp.path, "w1", { address: "192.0.2.7", hostName: null }), "w1");
-  const { index, infoFd } = reserveIndex(fs, temp.path, "w1");
-  realFileSystem.close(infoFd);
+  const index = reserveIndex(fs, temp.path, "w1");
   assertEquals(index, 0);
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { DumpFiles } from "../../../lib/serve/store/dump_files.ts";
 import { type FileSystem, realFileSystem } from "../../../lib/os/file_system.ts";
-import type { JournalHead } from "../../../lib/serve/session/journal.ts";
+import { JournalFile } from "../../../lib/serve/store/journal_file.ts";
 import { errorCode } from "../../../lib/os/system_error.ts";
 import { TempDir } from "../../temp_dir.ts";
 import { assertFinal, endingOf, findCore } from "../dump_directory_state.ts";
@@ -25,6 +25,11 @@ function notingFileSystem(notes: string[]): FileSystem {
     ...realFileSystem,
     create: (path, mode) => {
       const fd = realFileSystem.create(path, mode);
+      names.set(fd, nameOf(path));
+      return fd;
+    },
+    reopen: (path) => {
+      const fd = realFileSystem.reopen(path);
       names.set(fd, nameOf(path));
       return fd;
     },
@@ -54,9 +59,7 @@ Deno.test("FINISHED is acked only when core, header, key, info and directory are
   using temp = dumpDirectory();
   const notes: string[] = [];
   const dump = encryptedDump();
-  const receiver = new ReceiverHarness(temp.path, notingFileSystem(notes), {
-    beforeLink: () => notes.push("link"),
-  });
+  const receiver = new ReceiverHarness(temp.path, notingFileSystem(notes));
   await receiver.open();
   for (const burst of dump.bursts) {
     assert(await receiver.send(...burst));
@@ -75,9 +78,7 @@ Deno.test("FINISHED is acked only when core, header, key, info and directory are
   }
   // A final name is only ever on a core that is on the disk.
   assertLess(last(`sync ${core}`), last(`rename to ${dump.coreName}`));
-  for (const note of [`rename to ${dump.coreName}`, "rename to bounds.w1", "link"]) {
-    assertLess(last(note), last("sync directory"), note);
-  }
+  assertLess(last(`rename to ${dump.coreName}`), last("sync directory"));
   assertLess(last("sync directory"), last("acked"));
 });
 
@@ -137,31 +138,23 @@ Deno.test("renameExclusively() renames, and fails where the name is taken by a f
 
 Deno.test("a key that is final is read-only again after its dump was taken up and given up", async () => {
   using temp = dumpDirectory();
-  const head: JournalHead = {
-    format: 1,
-    session: {
-      id: "x",
-      client: "192.0.2.7",
-      local: "192.0.2.1",
-      port: 1,
-      heraldSeqno: 1,
-      path: null,
-      startedMs: 0,
-    },
-    place: { directory: ".", host: "w1" },
-    hostName: null,
+  const session = {
+    ...{ id: "x", client: "192.0.2.7", local: "192.0.2.1", port: 1, heraldSeqno: 1 },
+    ...{ path: null, startedMs: 0 },
   };
+  const place = { directory: ".", host: "w1" };
   const key = join(temp.path, "key.w1.0");
   const mode = () => Deno.statSync(key).mode! & 0o777;
-  const noLinks = () => Promise.resolve();
-  const files = DumpFiles.create(realFileSystem, temp.path, temp.path, head);
+  const journal = JournalFile.create(realFileSystem, temp.path, { format: 2, session });
+  const files = DumpFiles.create(realFileSystem, temp.path, place, null, journal);
   files.writeKey(0, new Uint8Array(16));
-  assertEquals(await files.abandon(true, "", noLinks), undefined);
+  assertEquals(await files.abandon(true, ""), undefined);
   files.close({ forget: false });
   assertEquals(mode(), 0o400);
-  const again = DumpFiles.reopen(realFileSystem, temp.path, head, 0, undefined);
+  const reopened = JournalFile.reopen(realFileSystem, temp.path, "x");
+  const again = DumpFiles.reopen(realFileSystem, temp.path, place, 0, reopened, undefined);
   again.writeKey(16, new Uint8Array(16));
-  assertEquals(await again.abandon(true, "", noLinks), undefined);
+  assertEquals(await again.abandon(true, ""), undefined);
   again.close({ forget: true });
   assertEquals([mode(), Deno.statSync(key).size], [0o400, 32]);
 });

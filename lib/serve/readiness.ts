@@ -1,0 +1,123 @@
+/**
+ * What would make a dump fail, found before one comes (P11): at start, and looked at again while the server runs. Each check
+ * says what is wrong and what to do.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { FileSystem } from "../os/file_system.ts";
+import { describeError } from "../os/system_error.ts";
+import { escapeLine, quote } from "../text/escape.ts";
+import { formatDuration, formatSize } from "../text/units.ts";
+import { resolvePlace } from "./store/dump_directory.ts";
+
+/** A kernel resends for so long before it gives up (reference netdump-protocol.md 3.2). */
+const KERNEL_PATIENCE_MS = 12_000;
+/** Descriptors of a session: its socket, its journal, its core file. */
+const DESCRIPTORS_PER_SESSION = 3;
+/** Descriptors that finishing dumps need for a moment, of each receiver, and those of the program itself. */
+const DESCRIPTORS_PER_RECEIVER = 12;
+const DESCRIPTORS_OF_PROGRAM = 48;
+
+/** What a check found. */
+export interface Finding {
+  /** Which check: `free-space`, `path`, `timeout`, `descriptors`, `directory`. */
+  readonly check: string;
+  readonly problem: string;
+  readonly advice: string;
+}
+
+/** What is looked at. */
+export interface Subject {
+  /** Real path of the dump directory. */
+  readonly root: string;
+  /** Default path below it. */
+  readonly defaultPath: string;
+  readonly minFreeBytes: number;
+  readonly timeoutMs: number;
+  readonly mostSessions: number;
+  /** Sessions for which there are descriptors; `null` if the system does not tell. */
+  readonly room: number | null;
+}
+
+/** For how many sessions at once a process that may open so many descriptors has room. */
+export function roomFor(descriptors: number, receivers: number, heraldSockets: number): number {
+  const reserved = DESCRIPTORS_OF_PROGRAM + receivers * DESCRIPTORS_PER_RECEIVER + heraldSockets;
+  return Math.max(0, Math.floor((descriptors - reserved) / DESCRIPTORS_PER_SESSION));
+}
+
+/** Looks at everything; what is well is not in the answer. */
+export function checkReadiness(fs: FileSystem, subject: Subject): Finding[] {
+  return [checkDirectory, checkPath, checkSpace, checkTimeout, checkRoom].flatMap((check) =>
+    check(fs, subject) ?? []
+  );
+}
+
+function checkDirectory(fs: FileSystem, { root }: Subject): Finding | undefined {
+  const path = join(root, `.netdump/probe.${crypto.randomUUID().slice(0, 8)}`);
+  try {
+    fs.close(fs.create(path, 0o600));
+    fs.remove(path);
+    return undefined;
+  } catch (error) {
+    return {
+      check: "directory",
+      problem: `Cannot create a file in dump directory ${quote(root)}: ${describeError(error)}`,
+      advice: "no dump can be received until that is mended",
+    };
+  }
+}
+
+function checkPath(fs: FileSystem, { root, defaultPath }: Subject): Finding | undefined {
+  try {
+    resolvePlace(fs, root, defaultPath);
+    return undefined;
+  } catch (error) {
+    return {
+      check: "path",
+      problem: `The default path ${quote(defaultPath)} cannot be used: ${escapeLine(describeError(error))}`,
+      advice: `make the directory; until then dumps go to ${escapeLine(root)} itself`,
+    };
+  }
+}
+
+function checkSpace(fs: FileSystem, { root, defaultPath, minFreeBytes }: Subject): Finding | undefined {
+  for (const directory of new Set([root, join(root, defaultPath)])) {
+    const freeBytes = freeAt(fs, directory);
+    if (freeBytes === undefined || freeBytes > minFreeBytes) continue;
+    return {
+      check: "free-space",
+      problem: `${escapeLine(directory)} has ${formatSize(freeBytes)} free, and ` +
+        `${formatSize(Math.round(minFreeBytes))} are to be kept free`,
+      advice: "every dump is refused until there is more room or --min-free is lower",
+    };
+  }
+  return undefined;
+}
+
+function checkTimeout(_fs: FileSystem, { timeoutMs }: Subject): Finding | undefined {
+  if (timeoutMs >= KERNEL_PATIENCE_MS) return undefined;
+  return {
+    check: "timeout",
+    problem: `--timeout ${formatDuration(timeoutMs)} is less than a kernel's patience of ` +
+      formatDuration(KERNEL_PATIENCE_MS),
+    advice: "a dump whose client waits for a lost ack will be given up; the default is 10m",
+  };
+}
+
+function checkRoom(_fs: FileSystem, { room, mostSessions }: Subject): Finding | undefined {
+  if (room === null || room >= mostSessions) return undefined;
+  return {
+    check: "descriptors",
+    problem: `The process may open files for ${room} dumps at once only, --max-sessions is ${mostSessions}`,
+    advice: "raise the limit of open files (ulimit -n, LimitNOFILE=)",
+  };
+}
+
+function freeAt(fs: FileSystem, directory: string): number | undefined {
+  try {
+    return fs.space(directory).freeBytes;
+  } catch {
+    return undefined;
+  }
+}
