@@ -43,8 +43,8 @@ export interface Valued<T> {
   readonly help: string;
 }
 
-/** Any option. */
 // deno-lint-ignore no-explicit-any
+/** Any option. */
 export type Option = Flag | Valued<any>;
 
 /** Positional arguments. */

@@ -10,7 +10,7 @@ import { parseDumpName } from "./open/companions.ts";
 import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
 import { describeError } from "../os/system_error.ts";
-import { formatIsoTime } from "./tell/report.ts";
+import { formatIsoTime } from "../text/time.ts";
 import { panicSignature } from "./signature.ts";
 import type { Thoroughness } from "./examination.ts";
 

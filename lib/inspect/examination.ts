@@ -59,6 +59,7 @@ export interface Found {
   readonly problems: readonly Problem[];
 }
 
+/** Puts together what was found out about a file. */
 export function makeFindings(task: Task, found: Found): Findings {
   const contents = found.contents ?? noContents();
   const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;

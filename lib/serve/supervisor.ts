@@ -6,7 +6,6 @@
  */
 import { join } from "@std/path";
 import type { FileSystem } from "../os/file_system.ts";
-import { describeError } from "../os/system_error.ts";
 import { decodeHeraldPath, type HeraldPath } from "../protocol/herald_path.ts";
 import type { Network } from "../protocol/ipv4.ts";
 import type { Message } from "../protocol/message.ts";

@@ -75,3 +75,8 @@ export function formatDuration(durationMs: number): string {
   const hours = Math.floor(minutes / 60);
   return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
 }
+
+/** A byte count for people, exact bytes beside it: `36.0 KiB (36864 bytes)`. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${bytes} bytes)`;
+}

@@ -4,7 +4,7 @@ import { MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { seededRandom, SHARED } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
-import { assertOneCompleteDump, namesOf } from "./complete_dump.ts";
+import { assertOneCompleteDump } from "./complete_dump.ts";
 import { kclient, NO_KCLIENT } from "./kclient.ts";
 import { sendAsKernel } from "./kernel_client.ts";
 import { RawClient } from "./raw_client.ts";

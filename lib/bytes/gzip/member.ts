@@ -18,12 +18,6 @@ const TRAILER_BYTES = 8;
 /** Bits of the flags byte. */
 const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } as const;
 
-/** Tells whether the bytes begin with a gzip member of the one method there is, deflate. */
-export function hasGzipMagic(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8 &&
-    ((bytes[3] ?? 0xff) & Flag.RESERVED) === 0;
-}
-
 /**
  * Decompresses the gzip member at the front of a source. Each piece is good only until the next one is asked for. It
  * never throws for what the stream holds: the return value says how it ended. What follows the member is left alone.

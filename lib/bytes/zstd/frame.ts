@@ -21,11 +21,6 @@ const SKIPPABLE_MAGIC = 0x184d2a5;
 const MAX_WINDOW = 128 * 2 ** 20;
 const MAX_BLOCK = 128 * 2 ** 10;
 
-/** Tells whether the bytes begin with a zstd frame. */
-export function hasZstdMagic(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
-}
-
 interface FrameHeader {
   readonly windowBytes: number;
   readonly contentBytes: number | null;

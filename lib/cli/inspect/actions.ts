@@ -12,7 +12,7 @@ import { endOfDump, writeDump } from "../../inspect/write_dump.ts";
 import type { MemoryPiece } from "../../kerneldump/memory.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
-import { formatBytes } from "../../inspect/tell/text.ts";
+import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
 import type { Options } from "./options.ts";

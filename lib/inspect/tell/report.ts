@@ -5,6 +5,7 @@
  * @module
  */
 
+import { formatIsoTime } from "../../text/time.ts";
 import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
@@ -109,12 +110,6 @@ export function toJsonLine(value: unknown): string {
 /** Formats an address of a machine with 32-bit or 64-bit ones. */
 export function formatAddress(address: bigint, bits: 32 | 64): Address {
   return `0x${address.toString(16).padStart(bits / 4, "0")}`;
-}
-
-/** Formats Unix seconds as ISO 8601 in UTC; `null` where no calendar reaches. */
-export function formatIsoTime(unixSeconds: number | null): string | null {
-  const date = new Date((unixSeconds ?? NaN) * 1000);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 function reportHeader(header: HeaderFacts): HeaderReport {

@@ -8,9 +8,10 @@
 import { type Problem, PROBLEMS } from "../../kerneldump/problem.ts";
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
-import { formatDuration, formatSize } from "../../text/units.ts";
+import { formatBytes, formatDuration, formatSize } from "../../text/units.ts";
+import { labelled } from "../../text/lines.ts";
+import { formatTime } from "../../text/time.ts";
 import type { Findings, Summary } from "../findings.ts";
-import { formatIsoTime } from "./report.ts";
 import { detailSections } from "./text_details.ts";
 
 /** Formats the findings about a file. */
@@ -23,16 +24,6 @@ export function formatFindings(findings: Findings, style: Style): string {
     ...detailSections(findings, style),
   ];
   return sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n") + "\n";
-}
-
-/** Bytes for people, exact ones beside them. */
-export function formatBytes(bytes: number): string {
-  return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${bytes} bytes)`;
-}
-
-/** A time for people, in UTC. */
-export function formatTime(unixSeconds: number | null): string | null {
-  return formatIsoTime(unixSeconds)?.replace("T", " ").replace("Z", " UTC") ?? null;
 }
 
 function title(findings: Findings): string {
@@ -73,14 +64,6 @@ function layerLine(findings: Findings): string[] {
     ...(layers.length > 0 && plainSize !== null ? [`plain ${formatBytes(plainSize)}`] : []),
   ];
   return parts.length === 0 ? [] : [`  ${parts.join("; ")}`];
-}
-
-const LABEL_WIDTH = 9;
-
-/** A label and its value, of which further lines stand below the first. */
-export function labelled(label: string, lines: string | readonly string[], width = LABEL_WIDTH): string[] {
-  const [first = "", ...rest] = typeof lines === "string" ? [lines] : lines;
-  return [`  ${label.padEnd(width)} ${first}`, ...rest.map((line) => `  ${" ".repeat(width)} ${line}`)];
 }
 
 function summaryLines(findings: Findings, style: Style): string[] {

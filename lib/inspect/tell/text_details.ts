@@ -10,10 +10,11 @@ import type { Extent } from "../../bytes/source.ts";
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
-import { formatSize } from "../../text/units.ts";
+import { formatBytes, formatSize } from "../../text/units.ts";
+import { labelled } from "../../text/lines.ts";
+import { formatTime } from "../../text/time.ts";
 import type { Findings, HeaderFacts, MinidumpFacts, TextdumpFacts } from "../findings.ts";
 import { formatAddress } from "./report.ts";
-import { formatBytes, formatTime, labelled } from "./text.ts";
 
 /** The sections behind the summary, each a list of lines; those that do not apply are empty. */
 export function detailSections(findings: Findings, style: Style): string[][] {
