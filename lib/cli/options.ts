@@ -43,8 +43,8 @@ export interface Valued<T> {
   readonly help: string;
 }
 
-// deno-lint-ignore no-explicit-any
 /** Any option. */
+// deno-lint-ignore no-explicit-any
 export type Option = Flag | Valued<any>;
 
 /** Positional arguments. */

@@ -72,7 +72,10 @@ export function reserveIndex(
   host: string,
   onTry: (index: number) => void = () => {},
 ): number {
-  let index = freeIndex((at) => isTaken(fs, directory, host, at), readBounds(fs, directory, host));
+  const taken = (at: number) => isTaken(fs, directory, host, at);
+  let index = freeIndex(taken, readBounds(fs, directory, host));
+  // Bounds that somebody set too high cost no dump.
+  if (index > MOST_INDEX) index = freeIndex(taken, 0);
   for (let tries = 0; tries < MOST_TRIES && index <= MOST_INDEX; tries++, index++) {
     if (isTaken(fs, directory, host, index)) continue;
     try {

@@ -67,6 +67,14 @@ Deno.test("reserveIndex() takes the index in bounds, or the next that no file of
   assertEquals([reserve(), reserve()], [1023, 1027]);
 });
 
+Deno.test("reserveIndex() begins again where the numbers are used up: bounds that somebody set", () => {
+  using temp = new TempDir();
+  Deno.writeTextFileSync(join(temp.path, "bounds.w1"), "999999999\n");
+  Deno.writeTextFileSync(join(temp.path, "info.w1.0"), "");
+  const reserve = () => reserveIndex(realFileSystem, temp.path, "w1");
+  assertEquals([reserve(), reserve(), reserve()], [999_999_999, 1, 2]);
+});
+
 Deno.test("reserveIndex() does not share an index with others who take them at the same time", () => {
   using temp = new TempDir();
   // Others take an index each time between the look at it and its use.
