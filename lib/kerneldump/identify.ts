@@ -5,7 +5,8 @@
  */
 
 import { findTrailingHeader } from "./device/device_image.ts";
-import { decodeElfCore, hasElfMagic, isKernelDump, isProcessCore, segmentTable } from "./elf/elf_core.ts";
+import { decodeElfCore, isKernelDump, isProcessCore, segmentTable } from "./elf/elf_core.ts";
+import { hasElfMagic } from "./elf/elf_header.ts";
 import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./files/header.ts";
 import { looksLikeKey } from "./files/key.ts";
 import { hasMinidumpMagic } from "./minidump/minidump.ts";

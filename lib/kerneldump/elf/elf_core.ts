@@ -8,6 +8,14 @@
 import { checkFileSize, type DumpFile } from "../file_size.ts";
 import { type Problem, problem } from "../problem.ts";
 import type { ReadAt } from "../../bytes/source.ts";
+import {
+  decodeElfHeader,
+  decodeProgramHeader,
+  ELF_HEADER_SIZE,
+  type ElfHeader,
+  type ElfSegment,
+  programHeaderSize,
+} from "./elf_header.ts";
 
 /** A decoded ELF core. */
 export interface ElfCore {
@@ -26,16 +34,6 @@ export interface ElfCore {
   readonly dumpDelta: { readonly virtualAddress: bigint; readonly physicalAddress: bigint } | null;
 }
 
-/** A loadable segment. */
-export interface ElfSegment {
-  readonly offset: number;
-  /** Equal to the physical address, but for powerpc before 13 (section 3.6). */
-  readonly virtualAddress: bigint;
-  readonly physicalAddress: bigint;
-  readonly fileSize: number;
-  readonly memorySize: number;
-}
-
 /** ELFOSABI_STANDALONE: what the kernel writes. */
 const OSABI_STANDALONE = 255;
 /** ELFOSABI_FREEBSD: what the core of a process carries. */
@@ -48,59 +46,13 @@ const SEGMENT_DUMP_DELTA = 0x6fb5d000;
 /** The kernel writes at most 20 ranges; this bounds what a header that lies makes us read. */
 const SEGMENT_LIMIT = 1024;
 
-const MACHINES: Readonly<Record<number, string>> = {
-  3: "i386",
-  8: "mips",
-  20: "powerpc",
-  21: "powerpc64",
-  40: "arm",
-  43: "sparc64",
-  50: "ia64",
-  62: "amd64",
-  183: "aarch64",
-  243: "riscv64",
-  258: "loongarch64",
-  0x9026: "alpha",
-};
-
-/** Where the fields of the two classes are. */
-interface Layout {
-  readonly headerSize: number;
-  readonly entrySize: number;
-  readonly header: { readonly phoff: number; readonly phentsize: number; readonly phnum: number };
-  readonly entry: {
-    readonly offset: number;
-    readonly vaddr: number;
-    readonly paddr: number;
-    readonly filesz: number;
-    readonly memsz: number;
-  };
-}
-const LAYOUT_32: Layout = {
-  headerSize: 52,
-  entrySize: 32,
-  header: { phoff: 28, phentsize: 42, phnum: 44 },
-  entry: { offset: 4, vaddr: 8, paddr: 12, filesz: 16, memsz: 20 },
-};
-const LAYOUT_64: Layout = {
-  headerSize: 64,
-  entrySize: 56,
-  header: { phoff: 32, phentsize: 54, phnum: 56 },
-  entry: { offset: 8, vaddr: 16, paddr: 24, filesz: 32, memsz: 40 },
-};
-
-/** Tells whether the bytes begin with the ELF magic. */
-export function hasElfMagic(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
-}
-
 /**
  * Reads an ELF core's header and segment table.
  *
  * @throws {SyntaxError} if it is not an ELF core, or its tables cannot be right
  */
 export async function readElfCore(readAt: ReadAt): Promise<ElfCore> {
-  const header = await readAt(0, LAYOUT_64.headerSize);
+  const header = await readAt(0, ELF_HEADER_SIZE);
   const { tableOffset, tableSize } = segmentTable(header);
   return decodeElfCore(header, await readAt(tableOffset, tableSize));
 }
@@ -111,17 +63,7 @@ export async function readElfCore(readAt: ReadAt): Promise<ElfCore> {
  * @throws {SyntaxError} if it is not an ELF core, or the table cannot be right
  */
 export function segmentTable(header: Uint8Array): { tableOffset: number; tableSize: number } {
-  const { layout, view, little } = open(header);
-  const count = view.getUint16(layout.header.phnum, little);
-  const entrySize = view.getUint16(layout.header.phentsize, little);
-  if (count > SEGMENT_LIMIT) throw cannotRead(`${count} segments, expected at most ${SEGMENT_LIMIT}`);
-  if (count > 0 && entrySize !== layout.entrySize) {
-    throw cannotRead(`segment entries of ${entrySize} bytes, expected ${layout.entrySize}`);
-  }
-  return {
-    tableOffset: readWord(view, layout.header.phoff, layout, little),
-    tableSize: count * layout.entrySize,
-  };
+  return tableOf(decodeElfHeader(header));
 }
 
 /**
@@ -132,22 +74,22 @@ export function segmentTable(header: Uint8Array): { tableOffset: number; tableSi
  * @throws {SyntaxError} if it is not an ELF core, or its tables cannot be right
  */
 export function decodeElfCore(header: Uint8Array, table: Uint8Array): ElfCore {
-  const { layout, view, little } = open(header);
-  const { tableSize } = segmentTable(header);
+  const elf = decodeElfHeader(header);
+  const { tableSize } = tableOf(elf);
   if (table.byteLength < tableSize) throw cannotRead("the file ends inside its segment table");
-  const machine = view.getUint16(18, little);
+  const entrySize = programHeaderSize(elf.class);
   const entries = Array.from(
-    { length: tableSize / layout.entrySize },
-    (_, i) => decodeEntry(table.subarray(i * layout.entrySize, (i + 1) * layout.entrySize), layout, little),
+    { length: tableSize / entrySize },
+    (_, i) => decodeProgramHeader(table.subarray(i * entrySize, (i + 1) * entrySize), elf),
   );
   const delta = entries.find((entry) => entry.type === SEGMENT_DUMP_DELTA);
   return {
-    class: layout === LAYOUT_64 ? 64 : 32,
-    byteOrder: little ? "little" : "big",
-    machine: machineName(machine, layout, little),
-    type: view.getUint16(16, little),
-    osAbi: view.getUint8(7),
-    version: view.getUint32(20, little),
+    class: elf.class,
+    byteOrder: elf.byteOrder,
+    machine: elf.machine,
+    type: elf.type,
+    osAbi: elf.osAbi,
+    version: elf.version,
     segments: entries.filter((entry) => entry.type === SEGMENT_LOAD).map(({ type: _, ...segment }) =>
       segment
     ),
@@ -156,6 +98,16 @@ export function decodeElfCore(header: Uint8Array, table: Uint8Array): ElfCore {
       ? null
       : { virtualAddress: delta.virtualAddress, physicalAddress: delta.physicalAddress },
   };
+}
+
+function tableOf(elf: ElfHeader): { tableOffset: number; tableSize: number } {
+  const { offset, count, entrySize } = elf.programHeaders;
+  const expected = programHeaderSize(elf.class);
+  if (count > SEGMENT_LIMIT) throw cannotRead(`${count} segments, expected at most ${SEGMENT_LIMIT}`);
+  if (count > 0 && entrySize !== expected) {
+    throw cannotRead(`segment entries of ${entrySize} bytes, expected ${expected}`);
+  }
+  return { tableOffset: offset, tableSize: count * expected };
 }
 
 /** Tells a kernel's full dump from the core of a process and other people's cores (section 10.1). */
@@ -222,45 +174,6 @@ function partAt(segments: readonly ElfSegment[], offset: number): string {
   const index = segments.findIndex((segment) => offset < segment.offset + segment.fileSize);
   const inside = index >= 0 && offset >= segments[index]!.offset;
   return inside ? `segment ${index + 1} of ${segments.length}` : "the headers";
-}
-
-function open(header: Uint8Array): { layout: Layout; view: DataView; little: boolean } {
-  if (!hasElfMagic(header)) throw cannotRead("the magic is not ELF's");
-  const [fileClass, order] = [header[4], header[5]];
-  const layout = fileClass === 2 ? LAYOUT_64 : LAYOUT_32;
-  if (fileClass !== 1 && fileClass !== 2) throw cannotRead(`class ${fileClass}, expected 1 or 2`);
-  if (order !== 1 && order !== 2) throw cannotRead(`byte order ${order}, expected 1 or 2`);
-  if (header.byteLength < layout.headerSize) throw cannotRead("the file ends inside its header");
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  return { layout, view, little: order === 1 };
-}
-
-function decodeEntry(bytes: Uint8Array, layout: Layout, little: boolean): ElfSegment & { type: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const address = (at: number) =>
-    layout === LAYOUT_64 ? view.getBigUint64(at, little) : BigInt(view.getUint32(at, little));
-  return {
-    type: view.getUint32(0, little),
-    offset: readWord(view, layout.entry.offset, layout, little),
-    virtualAddress: address(layout.entry.vaddr),
-    physicalAddress: address(layout.entry.paddr),
-    fileSize: readWord(view, layout.entry.filesz, layout, little),
-    memorySize: readWord(view, layout.entry.memsz, layout, little),
-  };
-}
-
-/** Offsets and sizes stay below 2^52, so that the sum of any two is exact. */
-function readWord(view: DataView, at: number, layout: Layout, little: boolean): number {
-  const value = layout === LAYOUT_64 ? Number(view.getBigUint64(at, little)) : view.getUint32(at, little);
-  if (value >= 2 ** 52) throw cannotRead(`an offset or size of 0x${value.toString(16)} is absurd`);
-  return value;
-}
-
-function machineName(machine: number, layout: Layout, little: boolean): string {
-  if (machine === 21 && little) return "powerpc64le";
-  if (machine === 8 && layout === LAYOUT_64) return little ? "mips64el" : "mips64";
-  if (machine === 8 && little) return "mipsel";
-  return MACHINES[machine] ?? `machine ${machine}`;
 }
 
 function cannotRead(why: string): SyntaxError {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type ElfCore, type ElfSegment, hasPhysicalAddress } from "./elf_core.ts";
+import { type ElfCore, hasPhysicalAddress } from "./elf_core.ts";
+import type { ElfSegment } from "./elf_header.ts";
 import { type Memory, type MemoryPiece, missingPiece, pagewise, readFilePieces } from "../memory.ts";
 import type { ReadAt } from "../../bytes/source.ts";
 
