@@ -1,6 +1,7 @@
 /**
  * What debug files add to symbols: files and lines, inline functions, rules of how frames were made, types (reference
- * kernel-symbols.md, sections 10 and 13). Nothing of it throws for what a file holds: what is damaged is not found.
+ * kernel-symbols.md, sections 10 and 13). Nothing of {@linkcode DebugInfo} throws for what a file holds: what is
+ * damaged is not found.
  *
  * @module
  */
