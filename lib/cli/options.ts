@@ -5,6 +5,7 @@
  */
 import {
   address,
+  bindAddress,
   choice,
   type Completion,
   count,
@@ -86,7 +87,7 @@ export const serveOptions = {
   dir: { short: "d", value: directory, default: "/var/crash", help: "dump directory; must exist" },
   bind: {
     short: "a",
-    value: address,
+    value: bindAddress,
     repeatable: true,
     defaultInWords: "every local address",
     help: "local IPv4 address to listen on",

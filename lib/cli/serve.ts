@@ -94,7 +94,8 @@ function readSettings(options: Options): ServerSettings {
     defaultPath: options.path,
     heraldPort: options.port,
     ackPort: options["ack-port"],
-    bind: [...new Set(options.bind)],
+    // 0.0.0.0 stands for every local address: a socket bound to it could not tell which one a client called.
+    bind: options.bind.includes("0.0.0.0") ? [] : [...new Set(options.bind)],
     allow: options.allow,
     timeoutMs: options.timeout,
     lingerMs: options.linger,
@@ -107,10 +108,21 @@ function readSettings(options: Options): ServerSettings {
   };
 }
 
+/** Deno itself keeps these from everybody who may not do everything, and receivers may not. */
+const KEPT_BY_DENO = /^\/(?:dev|proc|sys)(?:\/|$)/;
+
 /** The real path of the dump directory. */
 function openDirectory(dir: string): string {
+  const keptByDeno = () =>
+    new OperationError(
+      `Cannot use dump directory ${
+        quote(dir)
+      }: Deno keeps /dev, /proc and /sys from the receivers; take another directory`,
+    );
+  if (KEPT_BY_DENO.test(resolve(dir))) throw keptByDeno();
   try {
     const root = Deno.realPathSync(dir);
+    if (KEPT_BY_DENO.test(root)) throw keptByDeno();
     if (!Deno.statSync(root).isDirectory) {
       throw new OperationError(`Dump directory ${quote(dir)} is not a directory`);
     }

@@ -55,6 +55,16 @@ export const address: ValueKind<string> = kind(
     parseAddress(value) === undefined ? expected("a dotted IPv4 address, such as 192.0.2.10") : value,
 );
 
+/** An address that a machine can be called at; 0.0.0.0 stands for all of them. */
+export const bindAddress: ValueKind<string> = kind("ADDR", "none", (value) => {
+  const first = Number(value.split(".")[0]);
+  return parseAddress(value) === undefined || first >= 224
+    ? expected(
+      "a local IPv4 address, such as 192.0.2.10 (no multicast or broadcast), or 0.0.0.0 for every local address",
+    )
+    : value;
+});
+
 /** A network in CIDR notation. */
 export const network: ValueKind<Network> = kind(
   "CIDR",

@@ -17,15 +17,18 @@ export type Write = (bytes: Uint8Array) => Promise<number>;
 export class LineWriter {
   readonly #write: Write;
   readonly #mostBytes: number;
+  readonly #now: () => number;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #dropped = 0;
   #writing: Promise<void> | undefined;
   #failedMs = -Infinity;
 
-  constructor(write: Write, mostBytes = MOST_WAITING_BYTES) {
+  /** @param now monotonic time in ms */
+  constructor(write: Write, mostBytes = MOST_WAITING_BYTES, now = () => performance.now()) {
     this.#write = write;
     this.#mostBytes = mostBytes;
+    this.#now = now;
   }
 
   /** Lines dropped since this was asked last. */
@@ -63,10 +66,10 @@ export class LineWriter {
       this.#waiting = [];
       const chunk = concatenate(lines, this.#waitingBytes);
       try {
-        if (performance.now() - this.#failedMs < RETRY_MS) throw new Error("It failed a moment ago");
+        if (this.#now() - this.#failedMs < RETRY_MS) throw new Error("It failed a moment ago");
         for (let done = 0; done < chunk.byteLength;) done += await this.#write(chunk.subarray(done));
       } catch {
-        if (performance.now() - this.#failedMs >= RETRY_MS) this.#failedMs = performance.now();
+        if (this.#now() - this.#failedMs >= RETRY_MS) this.#failedMs = this.#now();
         this.#dropped += lines.length;
       }
       this.#waitingBytes -= chunk.byteLength;

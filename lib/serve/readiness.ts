@@ -19,9 +19,12 @@ const DESCRIPTORS_PER_SESSION = 3;
 const DESCRIPTORS_PER_RECEIVER = 12;
 const DESCRIPTORS_OF_PROGRAM = 48;
 
+/** So few bytes to be kept free are more likely meant as a share, or as gigabytes. */
+const MOST_LIKELY_PERCENT = 100;
+
 /** What a check found. */
 export interface Finding {
-  /** Which check: `free-space`, `path`, `timeout`, `descriptors`, `directory`. */
+  /** Which check: `free-space`, `min-free`, `path`, `timeout`, `descriptors`, `directory`. */
   readonly check: string;
   readonly problem: string;
   readonly advice: string;
@@ -48,7 +51,7 @@ export function roomFor(descriptors: number, receivers: number, heraldSockets: n
 
 /** Looks at everything; what is well is not in the answer. */
 export function checkReadiness(fs: FileSystem, subject: Subject): Finding[] {
-  return [checkDirectory, checkPath, checkSpace, checkTimeout, checkRoom].flatMap((check) =>
+  return [checkDirectory, checkPath, checkSpace, checkMinFree, checkTimeout, checkRoom].flatMap((check) =>
     check(fs, subject) ?? []
   );
 }
@@ -93,6 +96,15 @@ function checkSpace(fs: FileSystem, { root, defaultPath, minFreeBytes }: Subject
     };
   }
   return undefined;
+}
+
+function checkMinFree(_fs: FileSystem, { minFreeBytes }: Subject): Finding | undefined {
+  if (minFreeBytes === 0 || minFreeBytes > MOST_LIKELY_PERCENT) return undefined;
+  return {
+    check: "min-free",
+    problem: `--min-free ${minFreeBytes} means ${minFreeBytes} bytes`,
+    advice: `write ${minFreeBytes}% or ${minFreeBytes}G if that is what you mean`,
+  };
 }
 
 function checkTimeout(_fs: FileSystem, { timeoutMs }: Subject): Finding | undefined {

@@ -210,7 +210,17 @@ const USAGE_ERRORS: [command: Command, args: string[], message: string][] = [
   [
     serveCommand,
     ["-a", "127.0.0.1", "-a", "lo0"],
-    'Option --bind: expected a dotted IPv4 address, such as 192.0.2.10, found "lo0"',
+    'Option --bind: expected a local IPv4 address, such as 192.0.2.10 (no multicast or broadcast), or 0.0.0.0 for every local address, found "lo0"',
+  ],
+  [
+    serveCommand,
+    ["-a", "224.0.0.1"],
+    'Option --bind: expected a local IPv4 address, such as 192.0.2.10 (no multicast or broadcast), or 0.0.0.0 for every local address, found "224.0.0.1"',
+  ],
+  [
+    serveCommand,
+    ["-a", "255.255.255.255"],
+    'Option --bind: expected a local IPv4 address, such as 192.0.2.10 (no multicast or broadcast), or 0.0.0.0 for every local address, found "255.255.255.255"',
   ],
   [serveCommand, ["--log-format", "xml"], 'Option --log-format: expected one of text, json, found "xml"'],
   [

@@ -152,7 +152,7 @@ Deno.test("serve refuses what is no dump directory in one line that says why", a
     await assertRefuses([], /^netdump: Cannot start: .*taken\/\.netdump is not a directory: remove it/, {
       dir: `${dir}/taken`,
     });
-    await refused("/dev/shm", "below /dev, /proc and /sys only with --allow-all\\)");
+    await refused("/dev/shm", "Deno keeps /dev, /proc and /sys from the receivers; take another directory");
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
