@@ -18,6 +18,7 @@ import { Hook, PASSED_ON } from "../serve/observers/hook.ts";
 import { Log } from "../serve/observers/log.ts";
 import { checkReadiness, roomFor } from "../serve/readiness.ts";
 import { startReceiver } from "../serve/receiver_pool.ts";
+import { leastRoom } from "../serve/store/space.ts";
 import { StateDirectory, StateDirectoryError } from "../serve/store/state_directory.ts";
 import { type ServerParts, type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { quote } from "../text/escape.ts";
@@ -88,7 +89,6 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
 
 function readSettings(options: Options): ServerSettings {
   const root = openDirectory(options.dir);
-  const minFree = options["min-free"];
   return {
     root,
     defaultPath: options.path,
@@ -100,7 +100,7 @@ function readSettings(options: Options): ServerSettings {
     timeoutMs: options.timeout,
     lingerMs: options.linger,
     mostBytes: options["max-dump-size"] ?? null,
-    minFreeBytes: typeof minFree === "number" ? minFree : totalBytes(root) * minFree.percent / 100,
+    minFree: options["min-free"],
     mostSessions: options["max-sessions"],
     mostSessionsPerClient: options["max-sessions-per-client"],
     keep: options.keep ?? null,
@@ -131,14 +131,6 @@ function openDirectory(dir: string): string {
   } catch (error) {
     if (error instanceof OperationError) throw error;
     throw new OperationError(`Cannot use dump directory ${quote(dir)}: ${describeError(error)}`);
-  }
-}
-
-function totalBytes(root: string): number {
-  try {
-    return realFileSystem.space(root).totalBytes;
-  } catch {
-    return 0;
   }
 }
 
@@ -236,23 +228,21 @@ function announce(
   addresses: string[],
   descriptors: number | null,
 ): void {
-  const { heraldPort: port, root, minFreeBytes, mostSessions } = settings;
+  const { heraldPort: port, root, minFree, mostSessions } = settings;
   observe({ event: "listening", addresses, port });
-  observe({ event: "directory", directory: root, freeBytes: freeBytes(root), minFreeBytes });
+  const room = leastRoom(realFileSystem, [root], minFree);
+  observe({
+    event: "directory",
+    directory: root,
+    freeBytes: room?.freeBytes ?? null,
+    minFreeBytes: room?.keptBytes ?? (typeof minFree === "number" ? minFree : null),
+  });
   observe({ event: "capacity", dumps: mostSessions, descriptors });
   const server = addresses.find((address) => !address.startsWith("127.")) ?? addresses[0] ?? "SERVER";
   observe({
     event: "client-setup",
     dumpon: `dumpon -v -s ${server} -c CLIENT_ADDRESS [-g GATEWAY] INTERFACE`,
   });
-}
-
-function freeBytes(root: string): number | null {
-  try {
-    return realFileSystem.space(root).freeBytes;
-  } catch {
-    return null;
-  }
 }
 
 /** Resolves when a signal asks the server to stop; a second one ends it at once. */

@@ -24,7 +24,7 @@ const VERSION_LINE = /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?(FreeBSD \d
 export function summarize({ header, info, textdump, panic, messages }: Sources): Summary {
   return {
     host: nonEmpty(header?.hostname) ?? info?.client?.host ?? null,
-    time: header?.dumpTime ?? textdump?.members[0]?.mtime ?? null,
+    time: header?.dumpTime ?? panic?.time ?? textdump?.members[0]?.mtime ?? null,
     panic: longest(nonEmpty(header?.panicString), nonEmpty(textdump?.panic?.trimEnd()), panic?.panic ?? null),
     version: nonEmpty(header?.versionString) ?? nonEmpty(textdump?.version) ?? lastVersion(messages),
     uptime: panic?.uptime ?? null,

@@ -25,7 +25,7 @@ export async function lockFile(path: string): Promise<Deno.FsFile> {
   if (there !== undefined && !there.isFile) throw new TypeError(`${path} is not a regular file`);
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   const before = await read(file);
-  if (!/^\s*\d*\s*$/.test(before)) {
+  if (!/^\d*$/.test(before.trim())) {
     file.close();
     throw new TypeError("the file exists and is not a pid file");
   }

@@ -71,7 +71,7 @@ export type ServerEvent =
     readonly event: "directory";
     readonly directory: string;
     readonly freeBytes: number | null;
-    readonly minFreeBytes: number;
+    readonly minFreeBytes: number | null;
   }
   | { readonly event: "capacity"; readonly dumps: number; readonly descriptors: number | null }
   | { readonly event: "client-setup"; readonly dumpon: string }

@@ -5,6 +5,7 @@
  */
 import type { DumpRecord, FinishedDump, RemovedDump } from "./events.ts";
 import type { SessionIdentity } from "./session/journal.ts";
+import type { MinFree } from "./store/space.ts";
 
 /** What all sessions of a receiver share; its first message. */
 export interface ReceiverSettings {
@@ -17,8 +18,8 @@ export interface ReceiverSettings {
   readonly lingerMs: number;
   /** Most bytes of a dump; `null` for what the disk has room for. */
   readonly mostBytes: number | null;
-  /** Disk space to keep free, in bytes. */
-  readonly minFreeBytes: number;
+  /** What is to be kept free of each disk. */
+  readonly minFree: MinFree;
   /** Complete dumps to keep of each client; `null` for all. */
   readonly keep: number | null;
 }

@@ -10,6 +10,7 @@ import { describeError } from "../os/system_error.ts";
 import { escapeLine, quote } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
 import { resolvePlace } from "./store/dump_directory.ts";
+import { leastRoom, type MinFree } from "./store/space.ts";
 
 /** A kernel resends for so long before it gives up (reference netdump-protocol.md 3.2). */
 const KERNEL_PATIENCE_MS = 12_000;
@@ -36,7 +37,7 @@ export interface Subject {
   readonly root: string;
   /** Default path below it. */
   readonly defaultPath: string;
-  readonly minFreeBytes: number;
+  readonly minFree: MinFree;
   readonly timeoutMs: number;
   readonly mostSessions: number;
   /** Sessions for which there are descriptors; `null` if the system does not tell. */
@@ -84,26 +85,23 @@ function checkPath(fs: FileSystem, { root, defaultPath }: Subject): Finding | un
   }
 }
 
-function checkSpace(fs: FileSystem, { root, defaultPath, minFreeBytes }: Subject): Finding | undefined {
-  for (const directory of new Set([root, join(root, defaultPath)])) {
-    const freeBytes = freeAt(fs, directory);
-    if (freeBytes === undefined || freeBytes > minFreeBytes) continue;
-    return {
-      check: "free-space",
-      problem: `${escapeLine(directory)} has ${formatSize(freeBytes)} free, and ` +
-        `${formatSize(Math.round(minFreeBytes))} are to be kept free`,
-      advice: "every dump is refused until there is more room or --min-free is lower",
-    };
-  }
-  return undefined;
+function checkSpace(fs: FileSystem, { root, defaultPath, minFree }: Subject): Finding | undefined {
+  const room = leastRoom(fs, [root, join(root, defaultPath)], minFree);
+  if (room === undefined || room.freeBytes > room.keptBytes) return undefined;
+  return {
+    check: "free-space",
+    problem: `${escapeLine(room.directory)} has ${formatSize(room.freeBytes)} free, and ` +
+      `${formatSize(room.keptBytes)} are to be kept free`,
+    advice: "every dump is refused until there is more room or --min-free is lower",
+  };
 }
 
-function checkMinFree(_fs: FileSystem, { minFreeBytes }: Subject): Finding | undefined {
-  if (minFreeBytes === 0 || minFreeBytes > MOST_LIKELY_PERCENT) return undefined;
+function checkMinFree(_fs: FileSystem, { minFree }: Subject): Finding | undefined {
+  if (typeof minFree !== "number" || minFree === 0 || minFree > MOST_LIKELY_PERCENT) return undefined;
   return {
     check: "min-free",
-    problem: `--min-free ${minFreeBytes} means ${minFreeBytes} bytes`,
-    advice: `write ${minFreeBytes}% or ${minFreeBytes}G if that is what you mean`,
+    problem: `--min-free ${minFree} means ${minFree} bytes`,
+    advice: `write ${minFree}% or ${minFree}G if that is what you mean`,
   };
 }
 
@@ -124,12 +122,4 @@ function checkRoom(_fs: FileSystem, { room, mostSessions }: Subject): Finding | 
     problem: `The process may open files for ${room} dumps at once only, --max-sessions is ${mostSessions}`,
     advice: "raise the limit of open files (ulimit -n, LimitNOFILE=)",
   };
-}
-
-function freeAt(fs: FileSystem, directory: string): number | undefined {
-  try {
-    return fs.space(directory).freeBytes;
-  } catch {
-    return undefined;
-  }
 }

@@ -21,6 +21,7 @@ import { lookAt } from "./restart.ts";
 import type { SessionIdentity } from "./session/journal.ts";
 import { SessionTable, type TableEntry } from "./session_table.ts";
 import { type DumpLocation, linkNewest, locationProblem } from "./store/links.ts";
+import { leastRoom } from "./store/space.ts";
 import type { StateDirectory } from "./store/state_directory.ts";
 
 /** Receivers that stop are waited for so long: the next server must be there within the clients' patience (P9). */
@@ -159,17 +160,17 @@ export class Supervisor {
 
   /** Why a dump that is admitted would not get through all the same. */
   #cannotSucceed(client: string, port: number, path: string | null): Refusal | undefined {
-    const { ackPort, minFreeBytes } = this.#settings;
+    const { root, defaultPath, ackPort, minFree } = this.#settings;
     if (port !== ackPort) {
       const reason =
         `its HERALD came from port ${port}, and acks go to port ${ackPort}, from which FreeBSD sends: ` +
         "a NAT on the way changes ports, or it is no FreeBSD client";
       return { client, cause: "client-port", reason };
     }
-    const freeBytes = this.#freeBytes(path);
-    if (freeBytes === undefined || freeBytes > minFreeBytes) return undefined;
+    const room = leastRoom(this.#parts.fs, [root, join(root, path ?? defaultPath)], minFree);
+    if (room === undefined || room.freeBytes > room.keptBytes) return undefined;
     const reason =
-      `the disk has ${formatSize(freeBytes)} free, and ${formatSize(Math.round(minFreeBytes))} ` +
+      `${room.directory} has ${formatSize(room.freeBytes)} free, and ${formatSize(room.keptBytes)} ` +
       "are to be kept free (--min-free)";
     return { client, cause: "disk-full", reason };
   }
@@ -212,14 +213,6 @@ export class Supervisor {
     return this.#try(() =>
       this.#parts.fs.entry(this.#parts.fs.realPath(join(root, path ?? defaultPath)))?.device
     ) ?? 0;
-  }
-
-  #freeBytes(path: string | null): number | undefined {
-    const { root, defaultPath } = this.#settings;
-    const free = [root, join(root, path ?? defaultPath)].flatMap((directory) =>
-      this.#try(() => this.#parts.fs.space(directory).freeBytes) ?? []
-    );
-    return free.length === 0 ? undefined : Math.min(...free);
   }
 
   /** What a file system does not tell is not held against a dump: a write will. */

@@ -4,6 +4,17 @@
  * @module
  */
 
+const TAB_STOP = 8;
+
+/** Puts white space in the place of tabs, as a terminal does: kernels align their reports with them. */
+export function expandTabs(line: string): string {
+  if (!line.includes("\t")) return line;
+  const [first = "", ...rest] = line.split("\t");
+  let expanded = first;
+  for (const piece of rest) expanded += " ".repeat(TAB_STOP - expanded.length % TAB_STOP) + piece;
+  return expanded;
+}
+
 const LABEL_WIDTH = 9;
 
 /** A label and its value, of which further lines stand below the first. */

@@ -48,7 +48,7 @@ for (
       space: () => ({ freeBytes, totalBytes: 100 * MIB }),
     };
     const receiver = new ReceiverHarness(temp.path, fs, {
-      settings: { minFreeBytes: 30 * MIB, mostBytes: 50 * MIB },
+      settings: { minFree: 30 * MIB, mostBytes: 50 * MIB },
     });
     await receiver.open();
     const sent = await sendPieces(receiver, order);

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import { checkReadiness, roomFor, type Subject } from "../../lib/serve/readiness.ts";
+import { leastRoom, spareBytes } from "../../lib/serve/store/space.ts";
 import { TempDir } from "../temp_dir.ts";
 
 const GIB = 2 ** 30;
@@ -25,7 +26,7 @@ function findings(special: Partial<Subject>, fs = withFree({})): string[] {
   const subject: Subject = {
     root: temp.path,
     defaultPath: ".",
-    minFreeBytes: GIB,
+    minFree: GIB,
     timeoutMs: 600_000,
     mostSessions: 256,
     room: 300,
@@ -39,7 +40,7 @@ Deno.test("checkReadiness() finds nothing where all is well, and leaves nothing 
   using temp = new TempDir();
   Deno.mkdirSync(join(temp.path, ".netdump"));
   checkReadiness(realFileSystem, {
-    ...{ root: temp.path, defaultPath: ".", minFreeBytes: 0, timeoutMs: 60_000, mostSessions: 1, room: null },
+    ...{ root: temp.path, defaultPath: ".", minFree: 0, timeoutMs: 60_000, mostSessions: 1, room: null },
   });
   assertEquals(Array.from(Deno.readDirSync(join(temp.path, ".netdump"))), []);
 });
@@ -57,7 +58,7 @@ const CASES: readonly (readonly [what: string, special: Partial<Subject>, line: 
   ],
   [
     "a bare number that was meant as a share",
-    { minFreeBytes: 5 },
+    { minFree: 5 },
     /^min-free: --min-free 5 means 5 bytes; write 5% or 5G/,
   ],
   [
@@ -67,7 +68,7 @@ const CASES: readonly (readonly [what: string, special: Partial<Subject>, line: 
   ],
   [
     "less free than is to be kept",
-    { minFreeBytes: 101 * GIB },
+    { minFree: 101 * GIB },
     /^free-space: .* 100 GiB free, and 101 GiB are to be kept/,
   ],
   ["a dump directory that cannot be written", { root: "/nowhere" }, /^directory: Cannot create a file/],
@@ -88,4 +89,17 @@ Deno.test("checkReadiness() asks the disk that the default path is on, too", () 
 
 Deno.test("roomFor() keeps descriptors for finishing: three a session, some for each receiver and for the program", () => {
   assertEquals([roomFor(1024, 2, 3), roomFor(256, 1, 2), roomFor(60, 1, 1)], [316, 64, 0]);
+});
+
+Deno.test("a share to be kept free is one of each disk, not of the dump directory's", () => {
+  const small: FileSystem = {
+    ...realFileSystem,
+    space: (path) =>
+      path.endsWith("lab")
+        ? { freeBytes: 30 * 2 ** 20, totalBytes: 50 * 2 ** 20 }
+        : { freeBytes: GIB, totalBytes: 250 * GIB },
+  };
+  assertEquals(spareBytes(small, ["/x/lab"], { percent: 20 }), 20 * 2 ** 20);
+  assertEquals(spareBytes(small, ["/x", "/x/lab"], 2 ** 20), 29 * 2 ** 20);
+  assertEquals(leastRoom(small, ["/x", "/x/lab"], { percent: 5 })?.directory, "/x");
 });

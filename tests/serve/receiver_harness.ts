@@ -85,7 +85,7 @@ export class ReceiverHarness {
       timeoutMs: 60_000,
       lingerMs: 60_000,
       mostBytes: null,
-      minFreeBytes: 0,
+      minFree: 0,
       keep: null,
       ...settings,
     };

@@ -67,7 +67,7 @@ Deno.test("a receiver is started with those permissions, whatever the main threa
       timeoutMs: 1000,
       lingerMs: 1000,
       mostBytes: null,
-      minFreeBytes: 0,
+      minFree: 0,
       keep: null,
     };
     const report = await new Promise((resolve) => {

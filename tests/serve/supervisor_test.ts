@@ -38,7 +38,7 @@ class ServerUnderTest {
       timeoutMs: 60_000,
       lingerMs: 60_000,
       mostBytes: null,
-      minFreeBytes: 0,
+      minFree: 0,
       mostSessions: 100,
       mostSessionsPerClient: 4,
       keep: null,

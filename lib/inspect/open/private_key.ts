@@ -82,7 +82,10 @@ function decryptLegacy(pem: string, passphrase: string): Buffer | undefined {
   const keyBytes = LEGACY_KEY_BYTES[name];
   if (keyBytes === undefined || ivHex.length !== 32) return undefined;
   const iv = Buffer.from(ivHex, "hex");
-  const body = /\n\r?\n([A-Za-z0-9+/=\s]+)-----END/.exec(pem)?.[1] ?? "";
+  // The body stands between the empty line behind the headers and the last line.
+  const text = pem.replaceAll("\r\n", "\n");
+  const start = text.indexOf("\n\n");
+  const body = start < 0 ? "" : text.slice(start, text.indexOf("-----END", start));
   // EVP_BytesToKey: MD5 over the passphrase and half of the vector, until it is long enough.
   let key = Buffer.alloc(0);
   while (key.byteLength < keyBytes) {

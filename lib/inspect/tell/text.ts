@@ -9,7 +9,7 @@ import { type Problem, PROBLEMS } from "../../kerneldump/problem.ts";
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
 import { formatBytes, formatDuration, formatSize } from "../../text/units.ts";
-import { labelled } from "../../text/lines.ts";
+import { expandTabs, labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, Summary } from "../findings.ts";
 import { detailSections } from "./text_details.ts";
@@ -103,7 +103,7 @@ function textLines(text: string): string[] {
 
 /** `1d2h3m4s`, as the kernel prints it, for people. */
 function formatUptime(uptime: string): string {
-  return uptime.replace(/(\d+)([dhms])(?=\d)/g, "$1 $2 ").replace(/(\d+)s$/, "$1 s");
+  return uptime.replace(/([dhm])/g, " $1 ").replace(/s$/, " s");
 }
 
 function verdict({ complete, verified, kind }: Findings, style: Style): string {
@@ -125,11 +125,16 @@ function problemLines({ problems }: Findings, style: Style): string[] {
   });
 }
 
+/** A line of the messages, with its tabs as white space. */
+function messageLine(line: string): string {
+  return escapeLine(expandTabs(line));
+}
+
 function panicLines({ panic }: Findings, style: Style): string[] {
   if (panic === null) return [];
   return [
     style.bold("Last messages"),
-    ...panic.before.map((line) => `  ${style.dim(escapeLine(line))}`),
-    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(escapeLine(line)) : escapeLine(line)}`),
+    ...panic.before.map((line) => `  ${style.dim(messageLine(line))}`),
+    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(messageLine(line)) : messageLine(line)}`),
   ];
 }

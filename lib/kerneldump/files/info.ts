@@ -101,7 +101,10 @@ export interface InfoFile {
   readonly ending: string | null;
 }
 
-const FIRST_LINE = /^Dump (?:header from device:? (?<device>.*)|from (?<host>.*) \[(?<address>[^\]]*)\])\s*$/;
+const FROM_DEVICE = /^Dump header from device:? /;
+const FROM_CLIENT = "Dump from ";
+/** An info file has some twenty lines, with the most of a panic two hundred; more of one that only looks so is not read. */
+const MOST_LINES = 4096;
 const KEY_LINE = /^ {2}([A-Za-z][A-Za-z0-9 ]*):(?: (.*))?$/;
 const ENDING = /^(?:Dump (?:complete|incomplete|unsuccessful)|Bad KDH)\b/;
 
@@ -122,7 +125,7 @@ const PARITY_LABELS = ["Dump Parity", "Header Parity Check"];
 
 /** Tells whether a file with this beginning is an info file. */
 export function looksLikeInfo(text: string): boolean {
-  return FIRST_LINE.test(text.split("\n", 1)[0] ?? "");
+  return parseFirstLine(text.split("\n", 1)[0] ?? "") !== undefined;
 }
 
 /**
@@ -131,12 +134,12 @@ export function looksLikeInfo(text: string): boolean {
  * @returns `undefined` if the first line is none of theirs
  */
 export function parseInfo(text: string): InfoFile | undefined {
-  const lines = text.replaceAll("\r\n", "\n").split("\n");
+  const lines = text.replaceAll("\r\n", "\n").split("\n", MOST_LINES);
   if (lines.at(-1) === "") lines.pop();
-  const groups = FIRST_LINE.exec(lines[0] ?? "")?.groups;
-  if (groups === undefined) return undefined;
+  const first = parseFirstLine(lines[0] ?? "");
+  if (first === undefined) return undefined;
   const { fields, others, ending } = collect(lines);
-  const fromServer = groups["device"] === undefined;
+  const fromServer = first.device === null;
   const string = (label: string) => {
     const value = fields.get(label);
     return value === undefined ? null : fromServer ? unescape(value) : value;
@@ -144,10 +147,7 @@ export function parseInfo(text: string): InfoFile | undefined {
   const number = (label: string) => parseNumber(fields.get(label) ?? "");
   const compression = fields.get("Compression");
   return {
-    client: fromServer
-      ? { host: unescape(groups["host"] ?? ""), address: unescape(groups["address"] ?? "") }
-      : null,
-    device: groups["device"] ?? null,
+    ...first,
     architecture: string("Architecture"),
     architectureVersion: number("Architecture Version"),
     dumpLength: number("Dump Length"),
@@ -165,6 +165,22 @@ export function parseInfo(text: string): InfoFile | undefined {
     dumpStatus: fields.get("Dump Status") ?? null,
     others: others.map(([label, value]) => [label, fromServer ? unescape(value) : value]),
     ending: ending !== null && fromServer ? unescape(ending) : ending,
+  };
+}
+
+/** What the first line tells: savecore's names the device, netdumpd's and ours the client. */
+function parseFirstLine(line: string): Pick<InfoFile, "client" | "device"> | undefined {
+  const [start] = FROM_DEVICE.exec(line) ?? [];
+  if (start !== undefined) return { client: null, device: line.slice(start.length).trimEnd() };
+  const text = line.trimEnd();
+  const bracket = text.lastIndexOf(" [");
+  if (!text.startsWith(FROM_CLIENT) || !text.endsWith("]") || bracket < FROM_CLIENT.length) return undefined;
+  return {
+    client: {
+      host: unescape(text.slice(FROM_CLIENT.length, bracket)),
+      address: unescape(text.slice(bracket + 2, -1)),
+    },
+    device: null,
   };
 }
 

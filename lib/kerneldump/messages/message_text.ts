@@ -2,6 +2,9 @@
  * The messages as people read them: without syslog's priorities, boot by boot, and what was said around the panic
  * (reference kernel-dump-formats.md, section 4.3).
  *
+ * The kernel puts a line feed before a message only where the priority changes; printf(), panic() and the boot tag have the
+ * same. So both may stand behind a line that was never ended: `mountroot> panic: ...`, `..11%---<<BOOT>>---`.
+ *
  * @module
  */
 
@@ -14,10 +17,9 @@ export function stripPriorities(text: string): string {
   return text.replace(/^<\d{1,3}>/gm, "");
 }
 
-/** The default of `kern.boot_tag`, and what a kernel without it prints first. */
-const BOOT_TAG = /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?---<<BOOT>>---$/gm;
-const FIRST_LINE =
-  /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?Copyright \(c\) 1992-\d{4} The FreeBSD Project\.$/gm;
+/** The default of `kern.boot_tag`, and what a kernel without it prints first: each ends its line. */
+const BOOT_TAG = /---<<BOOT>>---$/gm;
+const FIRST_LINE = /Copyright \(c\) 1992-\d{4} The FreeBSD Project\.$/gm;
 
 /**
  * The messages of the last boot: the buffer survives warm reboots, so it may hold earlier ones. All of them if no
@@ -36,13 +38,15 @@ function lastIndexOf(text: string, pattern: RegExp): number | undefined {
 
 /** What the messages tell about a panic. All strings are unfiltered, without priorities and time stamps. */
 export interface PanicExcerpt {
-  /** The lines before the panic: ten, or more if the report of a fatal trap begins earlier. */
+  /** The lines before the panic: ten, or more if a report that belongs to it begins earlier. */
   readonly before: readonly string[];
   /** What was said from `panic: ` on: the panic's text (maybe several lines), cpuid, time, backtrace, uptime. */
   readonly lines: readonly string[];
   /** The panic's text, without `panic: `; lines joined by line feeds. */
   readonly panic: string;
   readonly cpu: number | null;
+  /** When it was, Unix time in seconds by the client's clock: kernels write it right behind the panic. */
+  readonly time: number | null;
   /** The frames of KDB's backtrace. */
   readonly backtrace: readonly string[];
   /** How long the machine was up: `1d2h3m4s`. */
@@ -51,56 +55,88 @@ export interface PanicExcerpt {
 
 /** A panic stands near the end of the messages: no more of them is taken apart into lines. */
 const TAIL_LENGTH = 4 * 1024 * 1024;
+/** No kernel prints a longer line; the rest of one is cut off, which is said. */
+const MOST_LINE_LENGTH = 2000;
 const LINES_BEFORE = 10;
-/** A trap's report, with its registers, is not longer. */
-const TRAP_LINES = 60;
+/** A report with its registers or frames is not longer. */
+const REPORT_LINES = 80;
 const PANIC_LINES = 16;
 const EXCERPT_LINES = 256;
-const PANIC = /^panic: /;
-const CPU = /^cpuid = (\d+)$/;
-const TIME = /^time = \d+$/;
+const PANIC = "panic: ";
+const CPU = /^cpuid = (\d{1,5})$/;
+const TIME = /^time = (\d{1,12})$/;
 const UPTIME = /^Uptime: ((?:\d{1,9}[dhm]){0,3}\d{1,9}s)$/;
-const BACKTRACE = /^KDB: stack backtrace:$/;
-/** Of the tracers of all architectures; arm's write the registers of a frame on lines of their own, indented. */
-const FRAME = /^#\d+ |^--- |\(.*\) at |\+0x[0-9a-f]+|^\s+\S/;
-const FATAL = /^Fatal /;
+const BACKTRACE = "KDB: stack backtrace:";
+/** What reports begin with: x86 and others, powerpc, a thread that sleeps with a lock. */
+const REPORT_START =
+  /^(?:Fatal |fatal (?:kernel|user) trap:|Sleeping thread \(|Kernel page fault with the following)/;
+/** A line of registers, as riscv and arm print them before the panic: `a[0]: 0x0000000000000001`. */
+const REGISTER = /^ {0,8}[a-z]{1,8}\d{0,2}(?:\[\d{1,2}\])? *[:=]{1,2} *0x[0-9a-f]/;
 const END = /^(?:Uptime: |Dumping \d)/;
 
 /** Finds what the last boot's messages say around its panic; `undefined` if there is none in them. */
 export function findPanic(text: string): PanicExcerpt | undefined {
-  const lines = lastBoot(text.slice(-TAIL_LENGTH)).split("\n").map((line) =>
-    line.replace(PRIORITY, "").replace(TIMESTAMP, "")
-  );
-  const at = findPanicLine(lines);
-  if (at === undefined) return undefined;
+  const raw = lastBoot(text.slice(-TAIL_LENGTH)).split("\n");
+  const candidate = findCandidate(raw);
+  if (candidate === undefined) return undefined;
+  const { at, from } = candidate;
+  const lines = raw.map(plainLine);
   const end = findEnd(lines, at);
-  const said = lines.slice(at, end);
+  const said = [cutLine(raw[at]!.slice(from)), ...lines.slice(at + 1, end)];
+  const unfinished = plainLine(raw[at]!.slice(0, from));
   return {
-    before: lines.slice(findStart(lines, at), at),
+    before: [...lines.slice(findStart(lines, at), at), ...(unfinished === "" ? [] : [unfinished])],
     lines: said,
     panic: panicText(said),
     cpu: firstMatch(said, CPU, Number),
+    time: firstMatch(said, TIME, Number),
     backtrace: findBacktrace(said),
     uptime: firstMatch(said, UPTIME, (uptime) => uptime),
   };
 }
 
+/** A line without what syslog and the kernel put before it, and not longer than a line can be. */
+function plainLine(line: string): string {
+  return cutLine(line.replace(PRIORITY, "").replace(TIMESTAMP, ""));
+}
+
+function cutLine(line: string): string {
+  if (line.length <= MOST_LINE_LENGTH) return line;
+  return `${line.slice(0, MOST_LINE_LENGTH)} [${line.length - MOST_LINE_LENGTH} more characters]`;
+}
+
+/** Where a panic begins: in which line, and where in it. */
+interface Candidate {
+  readonly at: number;
+  readonly from: number;
+}
+
 /**
  * The first panic is the cause, later ones its consequences. A program's message that begins with the same word
- * lacks what the kernel prints behind it.
+ * lacks what the kernel prints behind it; and where a line has a priority, what follows that is not the kernel's panic.
  */
-function findPanicLine(lines: readonly string[]): number | undefined {
-  const candidates = lines.flatMap((line, i) => PANIC.test(line) ? [i] : []);
-  const genuine = candidates.find((i, nth) => {
-    const next = candidates[nth + 1] ?? lines.length;
-    return lines.slice(i + 1, Math.min(next, i + 1 + PANIC_LINES)).some(isBehindPanic);
+function findCandidate(raw: readonly string[]): Candidate | undefined {
+  const candidates = raw.flatMap((line, at) => candidateIn(line, at) ?? []);
+  const genuine = candidates.find(({ at }, nth) => {
+    const next = candidates[nth + 1]?.at ?? raw.length;
+    return raw.slice(at + 1, Math.min(next, at + 1 + PANIC_LINES)).some((line) =>
+      isBehindPanic(plainLine(line))
+    );
   });
-  return genuine ?? candidates.at(-1);
+  // Without that it is one only where it stands alone: a kernel of one processor and no debugger.
+  return genuine ?? candidates.findLast(({ at, from }) => plainLine(raw[at]!.slice(0, from)) === "");
+}
+
+function candidateIn(line: string, at: number): Candidate | undefined {
+  const prefix = (PRIORITY.exec(line)?.[0] ?? "").length;
+  const from = line.indexOf(PANIC, prefix);
+  if (from < 0 || (prefix > 0 && from === prefix)) return undefined;
+  return { at, from };
 }
 
 function findEnd(lines: readonly string[], at: number): number {
   const limit = Math.min(lines.length, at + EXCERPT_LINES);
-  for (let i = at; i < limit; i++) {
+  for (let i = at + 1; i < limit; i++) {
     if (END.test(lines[i]!)) return UPTIME.test(lines[i]!) ? i + 1 : i;
   }
   return lines[limit - 1] === "" ? limit - 1 : limit;
@@ -108,28 +144,40 @@ function findEnd(lines: readonly string[], at: number): number {
 
 function findStart(lines: readonly string[], at: number): number {
   const start = Math.max(0, at - LINES_BEFORE);
-  for (let i = at - 1; i >= Math.max(0, at - TRAP_LINES); i--) {
-    if (FATAL.test(lines[i]!)) return Math.min(i, start);
+  const earliest = Math.max(0, at - REPORT_LINES);
+  for (let i = at - 1; i >= earliest; i--) {
+    if (REPORT_START.test(lines[i]!)) return Math.min(i, start);
   }
-  return start;
+  let first = at;
+  while (first > earliest && (REGISTER.test(lines[first - 1]!) || lines[first - 1]!.trim() === "")) first--;
+  return Math.min(first, start);
 }
 
 function panicText(said: readonly string[]): string {
-  const end = said.slice(0, PANIC_LINES).findIndex((line) => isBehindPanic(line) || END.test(line));
-  return said.slice(0, Math.max(1, end)).join("\n").replace(PANIC, "");
+  const end = said.slice(0, PANIC_LINES).findIndex((line, i) =>
+    i > 0 && (isBehindPanic(line) || END.test(line))
+  );
+  return said.slice(0, Math.max(1, end)).join("\n").slice(PANIC.length);
 }
 
 /** What the kernel prints right behind the panic's text: the processor unless there is but one, the time, frames. */
 function isBehindPanic(line: string): boolean {
-  return CPU.test(line) || TIME.test(line) || BACKTRACE.test(line);
+  return CPU.test(line) || TIME.test(line) || line === BACKTRACE;
 }
 
 function findBacktrace(said: readonly string[]): string[] {
-  const header = said.findIndex((line) => BACKTRACE.test(line));
+  const header = said.indexOf(BACKTRACE);
   if (header < 0) return [];
   const frames = said.slice(header + 1);
-  const end = frames.findIndex((line) => !FRAME.test(line));
+  const end = frames.findIndex((line) => !isFrame(line));
   return end < 0 ? frames : frames.slice(0, end);
+}
+
+/** Of the tracers of all architectures; arm's write the registers of a frame on lines of their own, indented. */
+function isFrame(line: string): boolean {
+  if (/^(?:#\d{1,4} |--- |\s\s*\S)/.test(line) || line.includes("+0x")) return true;
+  const call = line.indexOf("(");
+  return call >= 0 && line.indexOf(") at ", call) >= 0;
 }
 
 function firstMatch<T>(lines: readonly string[], pattern: RegExp, convert: (found: string) => T): T | null {

@@ -151,10 +151,11 @@ export function describeEvent(event: ServerEvent): string {
 }
 
 function describeDirectory({ directory, freeBytes, minFreeBytes }: EventOf<"directory">): string {
-  const free = freeBytes === null ? "" : `${formatSize(freeBytes)} are free, `;
-  return `Dumps go to ${escapeLine(directory)}: ${free}at least ${
-    formatSize(Math.round(minFreeBytes))
-  } are kept free`;
+  const facts = [
+    ...(freeBytes === null ? [] : [`${formatSize(freeBytes)} are free`]),
+    ...(minFreeBytes === null ? [] : [`at least ${formatSize(minFreeBytes)} are kept free`]),
+  ];
+  return `Dumps go to ${escapeLine(directory)}${facts.length === 0 ? "" : `: ${facts.join(", ")}`}`;
 }
 
 function describeHeader({ dump, problem }: EventOf<"header">): string {

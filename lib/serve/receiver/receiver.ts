@@ -16,6 +16,7 @@ import { DumpFiles } from "../store/dump_files.ts";
 import { JournalFile } from "../store/journal_file.ts";
 import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
+import { spareBytes } from "../store/space.ts";
 import { readJournalText } from "../store/state_directory.ts";
 import { Bursts } from "./bursts.ts";
 import { EventLoop } from "./event_loop.ts";
@@ -94,16 +95,8 @@ export class Receiver implements TransferHost {
   }
 
   spareBytes(directory: string): number {
-    const { root, minFreeBytes } = this.#settings;
-    let spare = Infinity;
-    for (const path of new Set([root, directory])) {
-      try {
-        spare = Math.min(spare, this.#fs.space(path).freeBytes - minFreeBytes);
-      } catch {
-        // Some file systems cannot tell; a write will.
-      }
-    }
-    return spare;
+    const { root, minFree } = this.#settings;
+    return spareBytes(this.#fs, [root, directory], minFree);
   }
 
   async completed(files: DumpFiles): Promise<void> {

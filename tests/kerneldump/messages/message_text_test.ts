@@ -74,6 +74,7 @@ Deno.test("findPanic() takes the first of two panics, and no program's message f
       ],
       panic: "one processor",
       cpu: null,
+      time: null,
       backtrace: ["kdb_backtrace() at x+0x1"],
       uptime: null,
     },
@@ -100,10 +101,10 @@ Deno.test("findPanic() leaves the panics of earlier boots alone", () => {
 });
 
 Deno.test("lastBoot() finds the boot tag, with decoration, or the first line of older kernels", () => {
-  assertEquals(lastBoot("a\n---<<BOOT>>---\nb\n<2>[1] ---<<BOOT>>---\nc\n"), "<2>[1] ---<<BOOT>>---\nc\n");
+  assertEquals(lastBoot("a\n---<<BOOT>>---\nb\n<2>[1] ---<<BOOT>>---\nc\n"), "---<<BOOT>>---\nc\n");
   const old = "Copyright (c) 1992-2012 The FreeBSD Project.\nc\n";
   assertEquals(lastBoot(old.repeat(2)), old);
-  assertEquals(lastBoot("say ---<<BOOT>>---\n"), "say ---<<BOOT>>---\n");
+  assertEquals(lastBoot("say ---<<BOOT>>--- x\n"), "say ---<<BOOT>>--- x\n");
 });
 
 Deno.test("stripPriorities() removes them from all lines, and nothing else", () => {
@@ -116,4 +117,71 @@ Deno.test("findPanic() survives any text", () => {
     const excerpt = findPanic(lines.join("\n"));
     if (excerpt !== undefined) assertEquals(excerpt.lines[0]?.startsWith("panic: "), true);
   }));
+});
+
+const UNFINISHED = [
+  "mountroot> ",
+  "Waiting (max 60 seconds) for system process `vnlru' to stop... ",
+  "Syncing disks, vnodes remaining... 3 3 0 0 ",
+  "Release APs...",
+  "<6>em0: link state ",
+  "[12.5] Trying to mount root from ",
+];
+
+for (const line of UNFINISHED) {
+  Deno.test(`findPanic() finds a panic behind an unfinished line, ${JSON.stringify(line)}`, () => {
+    const excerpt = findPanic(
+      `<118>panic: runtime error\n<118>goroutine 1\n${line}panic: the kernel's own\ncpuid = 1\nUptime: 9s\n`,
+    );
+    assertEquals([excerpt?.panic, excerpt?.uptime], ["the kernel's own", "9s"]);
+    assertEquals(excerpt?.lines[0], "panic: the kernel's own");
+    assertEquals(excerpt?.before.at(-1), line.replace(/^<6>|^\[12\.5\] /, ""));
+  });
+
+  Deno.test(`lastBoot() finds a boot behind an unfinished line, ${JSON.stringify(line)}: no panic of the boot before`, () => {
+    const old = `panic: older, of the boot before\ncpuid = 0\n`;
+    for (const tag of ["---<<BOOT>>---", "Copyright (c) 1992-2012 The FreeBSD Project."]) {
+      assertEquals(findPanic(`${old}${line}${tag}\nall is well\n`), undefined);
+      assertEquals(findPanic(`${old}${line}${tag}\npanic: newer\ncpuid = 0\n`)?.panic, "newer");
+    }
+  });
+}
+
+Deno.test("findPanic() takes no word of a program or in the middle of a line for a panic without what a kernel prints behind", () => {
+  for (const line of ["<118>panic: runtime error: index out of range [3]", "the log says: panic: maybe"]) {
+    assertEquals(findPanic(`${line}\nand goes on\n`), undefined);
+  }
+});
+
+Deno.test("findPanic() tells when it was, where the kernel says so", () => {
+  assertEquals(findPanic("panic: x\ncpuid = 0\ntime = 1763719622\n")?.time, 1763719622);
+});
+
+const REPORTS: readonly (readonly [name: string, lines: readonly string[]])[] = [
+  ["powerpc", [
+    "fatal kernel trap:",
+    "",
+    "   exception       = 0x300 (data storage interrupt)",
+    ...Array(12).fill("   x = 0x1"),
+  ]],
+  ["a sleeping thread", [
+    "Sleeping thread (tid 100117, pid 0) owns a non-sleepable lock",
+    "KDB: stack backtrace of thread 100117:",
+    ...Array.from({ length: 16 }, (_, i) => `#${i} 0xffffffff80b9002d at frame+0x5d`),
+  ]],
+  ["riscv", Array.from({ length: 33 }, (_, i) => `t[${i}]: 0x000000000000000${i % 10}`)],
+];
+
+for (const [name, report] of REPORTS) {
+  Deno.test(`findPanic() shows the report of ${name} from its beginning`, () => {
+    const text = [...Array(30).fill("em0: link state changed"), ...report, "panic: x", "cpuid = 0", ""].join(
+      "\n",
+    );
+    assertEquals(findPanic(text)?.before, report);
+  });
+}
+
+Deno.test("findPanic() cuts a line that no kernel prints, and says so", () => {
+  const excerpt = findPanic(`panic: x\ncpuid = 0\nKDB: stack backtrace:\n${"(".repeat(5000)}\n`);
+  assertEquals(excerpt?.lines.at(-1), `${"(".repeat(2000)} [3000 more characters]`);
 });
