@@ -13,6 +13,13 @@ export interface StreamEnd {
   readonly reason: "end" | "truncated" | "corrupt" | "checksum" | "unsupported";
   /** Compressed bytes up to the end of the stream or to where decoding stopped; `null` if not known. */
   readonly consumed: number | null;
+  /** Behind an `end` come bytes that are neither padding nor another member or frame. */
+  readonly followedByGarbage?: boolean;
   /** What was found, in a few words of ours. */
   readonly detail?: string;
+}
+
+/** Whether bytes behind the end of a stream are more than padding: zeros. */
+export function isGarbage(behind: Uint8Array): boolean {
+  return behind.some((byte) => byte !== 0);
 }

@@ -47,15 +47,20 @@ export class StreamSource implements Source {
     const end = offset + length;
     if (end <= this.#headBytes) return this.#head.slice(offset, end);
     if (offset < this.#keptFrom()) await this.#restart();
-    while (this.#position < end && await this.#advance());
-    const available = Math.max(0, Math.min(end, this.#position) - offset);
-    const bytes = new Uint8Array(available);
+    let bytes = new Uint8Array(Math.max(0, Math.min(end, this.#position) - offset));
     if (offset < this.#headBytes) bytes.set(this.#head.subarray(offset, Math.min(end, this.#headBytes)));
-    for (const piece of this.#recent) {
-      const from = Math.max(offset, piece.offset);
-      const to = Math.min(end, piece.offset + piece.bytes.byteLength);
-      if (from < to) bytes.set(piece.bytes.subarray(from - piece.offset, to - piece.offset), from - offset);
+    for (const piece of this.#recent) copyOverlap(bytes, offset, piece.bytes, piece.offset);
+    // Pieces are taken as they come: what is kept of them may be less than what was asked for.
+    const gathered: Uint8Array[] = [bytes];
+    while (this.#position < end) {
+      const before = this.#position;
+      const piece = await this.#advance();
+      if (piece === undefined) break;
+      const from = Math.max(0, offset - before);
+      const to = Math.min(piece.byteLength, end - before);
+      if (from < to) gathered.push(piece.slice(from, to));
     }
+    if (gathered.length > 1) bytes = concatenate(gathered);
     return bytes;
   }
 
@@ -80,18 +85,18 @@ export class StreamSource implements Source {
     this.#recentBytes = 0;
   }
 
-  /** Takes the next piece; `false` at the end. */
-  async #advance(): Promise<boolean> {
-    if (this.#end !== undefined && this.#position >= this.#end.size) return false;
+  /** Takes the next piece; `undefined` at the end. */
+  async #advance(): Promise<Uint8Array | undefined> {
+    if (this.#end !== undefined && this.#position >= this.#end.size) return undefined;
     this.#stream ??= this.#open();
     const next = await this.#stream.next();
     if (next.done) {
       this.#end = { size: this.#position, how: next.value };
-      return false;
+      return undefined;
     }
     this.#keep(this.#position, next.value);
     this.#position += next.value.byteLength;
-    return true;
+    return next.value;
   }
 
   #keep(offset: number, piece: Uint8Array): void {
@@ -115,4 +120,20 @@ export class StreamSource implements Source {
     larger.set(this.#head.subarray(0, this.#headBytes));
     this.#head = larger;
   }
+}
+
+function copyOverlap(to: Uint8Array, toOffset: number, from: Uint8Array, fromOffset: number): void {
+  const start = Math.max(toOffset, fromOffset);
+  const end = Math.min(toOffset + to.byteLength, fromOffset + from.byteLength);
+  if (start < end) to.set(from.subarray(start - fromOffset, end - fromOffset), start - toOffset);
+}
+
+function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
+  }
+  return all;
 }

@@ -114,7 +114,9 @@ async function examineDump(task: Task): Promise<Examined> {
     ...companions.problems,
     ...opened.problems,
     ...contents.problems,
-    ...streams.flatMap((result, i) => result === null ? [] : judgeStream(opened.compressed[i]!, result)),
+    ...streams.flatMap((result, i) =>
+      result === null ? [] : judgeStream(opened.compressed[i]!, result, header?.dumpLength ?? null)
+    ),
     ...(header === null ? [] : judgeHeader(task, header, contents)),
     ...(header === null ? [] : judgeLength(header, opened, sizes)),
     ...judgeUnread(header, opened, streams),

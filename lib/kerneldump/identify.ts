@@ -84,8 +84,11 @@ function identifyHeader(start: Uint8Array): Identity {
   return elf.kind === "elf-core" ? elf : { kind: "kernel-dump-header" };
 }
 
+/** A frame, or one to be skipped before it: parallel compressors write those. */
 function hasZstdMagic(start: Uint8Array): boolean {
-  return start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
+  const isSkippable = (start[0]! & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d &&
+    start[3] === 0x18;
+  return isSkippable || start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
 }
 
 function isTextdump(start: Uint8Array, name: string): boolean {

@@ -197,6 +197,11 @@ export const PROBLEMS = {
     meaning: "Whether the compressed dump is whole takes reading all of it: --verify does",
     complete: null,
   },
+  "trailing-garbage": {
+    meaning:
+      "Bytes that are neither padding nor another member or frame follow the end of the compressed dump",
+    complete: false,
+  },
   "trailing-data": {
     meaning: "More than padding follows the end of the compressed dump",
     complete: true,

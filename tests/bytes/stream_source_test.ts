@@ -71,3 +71,14 @@ Deno.test("StreamSource gives what came before the end of a damaged stream, and 
   assertEquals(await source.read(2000, 100), new Uint8Array(0));
   assertEquals([source.size, source.end?.reason], [1000, "corrupt"]);
 });
+
+Deno.test("StreamSource reads more than it keeps in one go, behind what it keeps of the beginning", async () => {
+  const size = 70 * 2 ** 20;
+  const { source } = counted(size);
+  const offset = 50 * 2 ** 20;
+  for (const length of [9 * 2 ** 20, 16 * 2 ** 20]) {
+    const bytes = await source.read(offset, length);
+    assertEquals(bytes.byteLength, length);
+    for (let at = 0; at < length; at += 99_991) assertEquals(bytes[at], byteAt(offset + at), `at ${at}`);
+  }
+});

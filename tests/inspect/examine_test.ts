@@ -240,7 +240,32 @@ for (const [tool, suffix, without, args] of TOOLS) {
     assertEquals([found.complete, codes(found)], [true, []]);
     const junk = concatenate([stored, new Uint8Array(9000).fill(7)]);
     const odd = await findingsOf(`x.${suffix}`, { [`x.${suffix}`]: junk });
-    assertEquals([odd.complete, codes(odd)], [true, ["trailing-data"]]);
+    assertEquals([odd.complete, codes(odd)], [false, ["trailing-garbage"]]);
+    const zeros = await findingsOf(`x.${suffix}`, {
+      [`x.${suffix}`]: concatenate([stored, new Uint8Array(9000)]),
+    });
+    assertEquals([zeros.complete, codes(zeros)], [true, ["trailing-data"]]);
+    // Kernels that leave what was in the block's end: the header tells where the dump ends.
+    const stale = concatenate([stored, new Uint8Array(4096 - stored.byteLength % 4096).fill(7)]);
+    const vouched = await findingsOf(name, received(stale, stored.byteLength));
+    assertEquals([vouched.complete, codes(vouched)], [true, []]);
+  });
+
+  test("several members or frames are one dump, wherever it was cut", async () => {
+    const cuts = [0, 1000, 4096, MINIDUMP.byteLength - 1, MINIDUMP.byteLength];
+    const parts = cuts.slice(1).map((to, i) => MINIDUMP.subarray(cuts[i]!, to));
+    const stored = concatenate(await Promise.all([...parts, new Uint8Array(0)].map(compress)));
+    const found = await findingsOf(name, received(stored, stored.byteLength));
+    assertEquals([found.kind, found.complete, codes(found), found.plainSize], [
+      "minidump",
+      true,
+      [],
+      MINIDUMP.byteLength,
+    ]);
+    // A member that is damaged is no garbage behind the dump.
+    const damaged = stored.slice();
+    damaged[stored.byteLength - 3]! ^= 0x55;
+    assertEquals((await findingsOf(name, received(damaged, stored.byteLength))).complete, false);
   });
 
   test("a stream that is cut anywhere is never called whole", async () => {

@@ -1,12 +1,12 @@
 /**
- * gzip members, as the kernel and savecore write them: one a dump (RFC 1952; reference kernel-dump-formats.md, section 8).
+ * gzip members, as the kernel and savecore write them, one a dump, and as others put them together (RFC 1952; reference kernel-dump-formats.md, section 8).
  *
  * @module
  */
 
 import { crc32 } from "node:zlib";
 import type { Source } from "../source.ts";
-import type { StreamEnd } from "../stream_end.ts";
+import { isGarbage, type StreamEnd } from "../stream_end.ts";
 import { Inflater } from "./inflate.ts";
 
 const PIECE_BYTES = 2 ** 17;
@@ -14,16 +14,32 @@ const FIXED_HEADER_BYTES = 10;
 /** A name or comment longer than this is no gzip header. */
 const MAX_HEADER_BYTES = 2 ** 17;
 const TRAILER_BYTES = 8;
+const MAGIC = [0x1f, 0x8b] as const;
+const DEFLATE = 8;
+/** Bytes behind the last member that are looked at: what pads a dump is shorter. */
+const LOOK_BEHIND_BYTES = 4096;
 
 /** Bits of the flags byte. */
 const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } as const;
 
 /**
- * Decompresses the gzip member at the front of a source. Each piece is good only until the next one is asked for. It
- * never throws for what the stream holds: the return value says how it ended. What follows the member is left alone.
+ * Decompresses the gzip members of a source from its front: several follow on each other where files were put together or
+ * compressed in parallel (RFC 1952, section 2.2). Each piece is good only until the next one is asked for. It never throws
+ * for what the stream holds: the return value says how it ended.
  */
 export async function* decompressGzip(source: Source): AsyncGenerator<Uint8Array, StreamEnd> {
-  const start = await headerLength(source);
+  for (let at = 0;;) {
+    const end = yield* decompressMember(source, at);
+    if (end.reason !== "end" || end.consumed === null) return end;
+    at = end.consumed;
+    const behind = await source.read(at, LOOK_BEHIND_BYTES);
+    if (behind[0] === MAGIC[0] && behind[1] === MAGIC[1]) continue;
+    return isGarbage(behind) ? { ...end, followedByGarbage: true } : end;
+  }
+}
+
+async function* decompressMember(source: Source, from: number): AsyncGenerator<Uint8Array, StreamEnd> {
+  const start = await headerLength(source, from);
   if (typeof start !== "number") return start;
   const inflater = new Inflater();
   let position = start;
@@ -67,24 +83,32 @@ async function checkTrailer(source: Source, at: number, crc: number, produced: n
   return { reason: good ? "end" : "checksum", consumed };
 }
 
-/** Where the deflate stream begins, or why there is none. */
-async function headerLength(source: Source): Promise<number | StreamEnd> {
-  const bytes = await source.read(0, MAX_HEADER_BYTES);
-  const truncated: StreamEnd = { reason: "truncated", consumed: bytes.byteLength };
+/** Where the deflate stream of the member at `from` begins, or why there is none. */
+async function headerLength(source: Source, from: number): Promise<number | StreamEnd> {
+  const bytes = await source.read(from, MAX_HEADER_BYTES);
+  const truncated: StreamEnd = { reason: "truncated", consumed: from + bytes.byteLength };
+  const corrupt = (detail: string): StreamEnd => ({ reason: "corrupt", consumed: from, detail });
   if (bytes.byteLength < FIXED_HEADER_BYTES) return truncated;
+  if (bytes[2] !== DEFLATE) return corrupt(`the gzip header names the unknown method ${bytes[2]}`);
   const flags = bytes[3]!;
+  if ((flags & Flag.RESERVED) !== 0) return corrupt("reserved bits of the gzip header are set");
   let at = FIXED_HEADER_BYTES;
   if ((flags & Flag.EXTRA) !== 0) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0);
   for (const text of [Flag.NAME, Flag.COMMENT]) {
     if ((flags & text) === 0) continue;
     const end = bytes.indexOf(0, at);
     if (end < 0) {
-      return bytes.byteLength < MAX_HEADER_BYTES
-        ? truncated
-        : { reason: "corrupt", consumed: 0, detail: "the gzip header does not end" };
+      return bytes.byteLength < MAX_HEADER_BYTES ? truncated : corrupt("the gzip header does not end");
     }
     at = end + 1;
   }
-  if ((flags & Flag.HEADER_CRC) !== 0) at += 2;
-  return at > bytes.byteLength ? truncated : at;
+  if ((flags & Flag.HEADER_CRC) !== 0) {
+    if (at + 2 > bytes.byteLength) return truncated;
+    const stored = bytes[at]! | bytes[at + 1]! << 8;
+    if ((crc32(bytes.subarray(0, at)) & 0xffff) !== stored) {
+      return corrupt("the gzip header's checksum is wrong");
+    }
+    at += 2;
+  }
+  return at > bytes.byteLength ? truncated : from + at;
 }

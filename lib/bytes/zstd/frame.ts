@@ -6,7 +6,7 @@
  */
 
 import type { Source } from "../source.ts";
-import type { StreamEnd } from "../stream_end.ts";
+import { isGarbage, type StreamEnd } from "../stream_end.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { CorruptStreamError, ensure } from "./corrupt.ts";
 import { LiteralsDecoder } from "./literals.ts";
@@ -15,6 +15,8 @@ import { SequencesDecoder } from "./sequences.ts";
 import { XxHash64 } from "./xxhash64.ts";
 
 const MAGIC = 0xfd2fb528;
+/** Bytes behind the last frame that are looked at: what pads a dump is shorter. */
+const LOOK_BEHIND_BYTES = 4096;
 /** Frames to skip have one of 16 magics. */
 const SKIPPABLE_MAGIC = 0x184d2a5;
 /** The zstd program's own limit. The kernel's level asks for 2 to 8 MiB. */
@@ -25,6 +27,7 @@ interface FrameHeader {
   readonly windowBytes: number;
   readonly contentBytes: number | null;
   readonly hasChecksum: boolean;
+  readonly singleSegment: boolean;
 }
 
 class TruncatedError extends Error {}
@@ -44,11 +47,12 @@ export async function* decompressZstd(
   let consumed = 0;
   try {
     do {
-      yield* decompressFrame(reader, options.checksum);
+      yield* decompressFrame(reader, options.checksum, source.size);
       consumed = reader.position;
       // zstd's own streams may have several frames; the kernel writes one.
     } while (await beginsFrame(reader));
-    return { reason: "end", consumed };
+    const behind = await reader.peek(LOOK_BEHIND_BYTES);
+    return { reason: "end", consumed, ...(isGarbage(behind) ? { followedByGarbage: true } : {}) };
   } catch (error) {
     if (error instanceof TruncatedError) return { reason: "truncated", consumed: reader.position };
     if (error instanceof CorruptStreamError) {
@@ -70,14 +74,20 @@ async function beginsFrame(reader: ByteReader): Promise<boolean> {
   return magic === MAGIC || Math.floor(magic / 16) === SKIPPABLE_MAGIC;
 }
 
-async function* decompressFrame(reader: ByteReader, checksum: boolean): AsyncGenerator<Uint8Array, void> {
+async function* decompressFrame(
+  reader: ByteReader,
+  checksum: boolean,
+  sourceSize: number | null,
+): AsyncGenerator<Uint8Array, void> {
   const magic = littleEndian(await take(reader, 4), 0, 4);
   if (Math.floor(magic / 16) === SKIPPABLE_MAGIC) {
-    reader.skip(littleEndian(await take(reader, 4), 0, 4));
+    const size = littleEndian(await take(reader, 4), 0, 4);
+    reader.skip(size);
+    if (sourceSize !== null && reader.position > sourceSize) throw new TruncatedError();
     return;
   }
   ensure(magic === MAGIC, "there is no frame");
-  const { windowBytes, contentBytes, hasChecksum } = await readFrameHeader(reader);
+  const { windowBytes, contentBytes, hasChecksum, singleSegment } = await readFrameHeader(reader);
   const blockLimit = Math.min(MAX_BLOCK, windowBytes);
   const out = new OutputWindow(windowBytes, blockLimit);
   const literals = new LiteralsDecoder(blockLimit);
@@ -113,6 +123,9 @@ async function* decompressFrame(reader: ByteReader, checksum: boolean): AsyncGen
     if (block.byteLength > 0) yield block;
   }
   ensure(contentBytes === null || contentBytes === produced, "the frame's content size is wrong");
+  // The format forbids bits that are left over. The zstd program lets them pass in a single segment, where it decodes into
+  // its output directly; elsewhere the checksum has the last word, if there is one.
+  ensure(hasChecksum || singleSegment || !sequences.hasLeftOver, "sequences do not end where they should");
   if (!hasChecksum) return;
   const expected = littleEndian(await take(reader, 4), 0, 4);
   if (hash !== undefined && hash.low32() !== expected) throw new ChecksumError();
@@ -141,7 +154,7 @@ async function readFrameHeader(reader: ByteReader): Promise<FrameHeader> {
   if (windowBytes > MAX_WINDOW) {
     throw new UnsupportedError(`it needs a window of ${windowBytes} bytes, more than ${MAX_WINDOW}`);
   }
-  return { windowBytes, contentBytes, hasChecksum: (descriptor & 4) !== 0 };
+  return { windowBytes, contentBytes, hasChecksum: (descriptor & 4) !== 0, singleSegment };
 }
 
 /** Takes exactly `count` bytes, with zeros or later bytes behind them. */

@@ -98,8 +98,17 @@ function watched(source: Source, onProgress: OnProgress): Source {
   };
 }
 
-/** What the end of a compressed layer says about the dump. */
-export function judgeStream(layer: CompressedLayer, { produced, end }: StreamResult): Problem[] {
+/**
+ * What the end of a compressed layer says about the dump.
+ *
+ * @param dumpLength bytes of the compressed dump by its header: what follows them is the padding of the last block, which
+ * some kernels leave as it was
+ */
+export function judgeStream(
+  layer: CompressedLayer,
+  { produced, end }: StreamResult,
+  dumpLength: number | null,
+): Problem[] {
   const name = `The ${layer.compression} stream`;
   const size = layer.input.size;
   switch (end.reason) {
@@ -130,13 +139,15 @@ export function judgeStream(layer: CompressedLayer, { produced, end }: StreamRes
           `${name} cannot be decompressed: ${end.detail ?? "unknown method"}`,
         ),
       ];
-    case "end":
-      return end.consumed === null || size === null || size - end.consumed <= MAX_PADDING ? [] : [
-        problem(
-          "trailing-data",
-          `${size - end.consumed} bytes follow the end of the ${layer.compression} stream`,
-        ),
-      ];
+    case "end": {
+      if (end.consumed === null || size === null) return [];
+      const behind = size - end.consumed;
+      if (behind <= MAX_PADDING && (end.consumed === dumpLength || end.followedByGarbage !== true)) return [];
+      const what = `${behind} bytes follow the end of the ${layer.compression} stream`;
+      return end.followedByGarbage === true
+        ? [problem("trailing-garbage", `${what}, and they are not padding`)]
+        : [problem("trailing-data", what)];
+    }
   }
 }
 
