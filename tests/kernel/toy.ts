@@ -12,9 +12,14 @@ export function toyTest(name: string, test: () => Promise<void>): void {
   Deno.test({ name: ignore ? `${name} (skipped: shared test data is absent)` : name, ignore, fn: test });
 }
 
+/** A file of them. */
+export async function toyBytes(path: string): Promise<Uint8Array> {
+  return await Deno.readFile(new URL(path, KERNELS));
+}
+
 /** A file of them, opened. */
 export async function toyFile(path: string): Promise<ElfFile> {
-  return await readElfFile(readAtOf(await Deno.readFile(new URL(path, KERNELS))));
+  return await readElfFile(readAtOf(await toyBytes(path)));
 }
 
 /** A file of them, parsed as JSON. */
