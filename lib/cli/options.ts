@@ -168,7 +168,7 @@ export const inspectOptions = {
   verify: { help: "read it all and check it; exit 1 unless it is whole" },
   physical: { value: memoryAddress, help: "print the memory at this physical address" },
   virtual: { value: memoryAddress, help: "print the memory at this kernel virtual address" },
-  length: { value: size, default: "256", help: "bytes of memory to print" },
+  length: { value: size, defaultInWords: "256", help: "bytes of memory to print" },
   raw: { help: "print memory as raw bytes, not as a hex dump" },
   "private-key": { value: file("PEM"), help: "RSA private key, to look through encryption" },
   "passphrase-file": {

@@ -9,6 +9,7 @@ import { sendDump, type SendJob, type SendResult, type Watch } from "../send/sen
 import { escapeLine } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
+import { keepOnly } from "./permissions.ts";
 import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
@@ -18,6 +19,7 @@ import { ProgressBar } from "./progress.ts";
 export async function runSend(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
   const { options } = invocation;
   const job = toJob(invocation);
+  await keepOnly("read", "net", "sys");
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];

@@ -12,6 +12,11 @@ const PIECE_BYTES = 2 ** 20;
 /** The kernel pads encrypted and compressed dumps to whole blocks; netdump's are the largest. */
 const MAX_PADDING = 4095;
 
+/** The dump could not be read to its end, which is no fault of the file that is written. */
+export class SourceReadError extends Error {
+  override readonly name = "SourceReadError";
+}
+
 /** Where the dump ends: the header's length cuts off padding, and nothing more than padding. */
 export function endOfDump(source: Source, header: HeaderFacts | null): number {
   const length = header?.dumpLength ?? null;
@@ -25,6 +30,7 @@ export function endOfDump(source: Source, header: HeaderFacts | null): number {
  * removed again.
  *
  * @returns bytes written
+ * @throws {SourceReadError} if the source cannot be read
  * @throws {Error} of the file system
  */
 export async function writeDump(
@@ -38,7 +44,9 @@ export async function writeDump(
   let offset = 0;
   try {
     for (;;) {
-      const piece = await source.read(offset, Math.min(PIECE_BYTES, end - offset));
+      const piece = await source.read(offset, Math.min(PIECE_BYTES, end - offset)).catch((cause) => {
+        throw new SourceReadError(`behind its first ${offset} bytes`, { cause });
+      });
       for (let at = 0; at < piece.byteLength;) at += await file.write(piece.subarray(at));
       offset += piece.byteLength;
       watch.onProgress(offset, source.size === null ? null : Math.min(end, source.size));

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { basename, fromFileUrl, join } from "@std/path";
 import { Buffer } from "node:buffer";
+import compileJson from "../../.compile.json" with { type: "json" };
 import denoJson from "../../deno.json" with { type: "json" };
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -49,6 +50,26 @@ Deno.test("deno task compile:all makes an executable for each target, by the sam
   );
 });
 
+Deno.test("the executable is compiled with what lib imports, by the same names and settings as the tests run with", () => {
+  const { imports, unstable, compilerOptions } = compileJson;
+  assertEquals([unstable, compilerOptions], [denoJson.unstable, denoJson.compilerOptions]);
+  const all: Readonly<Record<string, string>> = denoJson.imports;
+  for (const [name, target] of Object.entries(imports)) assertEquals(target, all[name]);
+});
+
+Deno.test("a run leaves nothing in the temporary directory, from which others' code might be run", async () => {
+  const temp = await Deno.makeTempDir();
+  try {
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", join(ROOT, "main.ts"), "--version"],
+      env: { TMPDIR: temp },
+    }).output();
+    assertEquals([code, Array.from(Deno.readDirSync(temp))], [0, []]);
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
+});
+
 /** The JSON text that starts at an offset. */
 function jsonAt(bytes: Buffer, start: number): string {
   let depth = 0;
@@ -88,6 +109,9 @@ Deno.test("deno task compile writes permissions, unstable features and all of li
       );
     }
     assertEquals(metadata.permissions.prompt, false);
+    // Code that others left in the temporary directory is not run, and none is fetched.
+    assertEquals([metadata.code_cache_key, metadata.permissions.deny_import], [null, []]);
+    assert(!bytes.includes("fast-check/"), "test packages are in the executable");
     assertEquals(metadata.unstable_config.features, denoJson.unstable);
     for (const path of await librarySources()) {
       assert(bytes.lastIndexOf(`"${basename(path)}","o":[`) > 0, `${path} is not in the executable`);

@@ -8,7 +8,7 @@ import type { Examination } from "../../inspect/examine.ts";
 import { whyUnreadable } from "../../inspect/findings.ts";
 import { formatHexDump } from "../../inspect/tell/hex_dump.ts";
 import { describeError } from "../../os/system_error.ts";
-import { endOfDump, writeDump } from "../../inspect/write_dump.ts";
+import { endOfDump, SourceReadError, writeDump } from "../../inspect/write_dump.ts";
 import type { MemoryPiece } from "../../kerneldump/memory.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
@@ -17,6 +17,9 @@ import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
 import type { Options } from "./options.ts";
 import { writeStdout } from "../output.ts";
+
+/** Bytes of memory that are printed if nobody says how many. */
+const DEFAULT_LENGTH = 256;
 
 /**
  * Prints memory, as a hex dump or raw.
@@ -39,7 +42,7 @@ export async function printMemory({ findings, memory }: Examination, options: Op
       `0x${address.toString(16)} is no address of a ${memory.addressBits}-bit machine`,
     );
   }
-  const length = Math.min(options.length, Number(space - address));
+  const length = Math.min(options.length ?? DEFAULT_LENGTH, Number(space - address));
   const pieces = options.virtual === undefined
     ? memory.readPhysical(address, length)
     : memory.readVirtual(address, length);
@@ -98,6 +101,12 @@ export async function writePlainDump(examination: Examination, path: string): Pr
       onProgress: progress.update,
     });
   } catch (error) {
+    if (error instanceof SourceReadError) {
+      const where = `${quote(findings.file)} ${error.message}`;
+      throw new OperationError(
+        `Cannot read ${where}: ${describeError(error.cause)}; ${quote(path)} is removed`,
+      );
+    }
     throw new OperationError(`Cannot write ${quote(path)}: ${describeError(error)}`);
   } finally {
     progress.stop();

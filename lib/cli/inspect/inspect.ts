@@ -18,7 +18,8 @@ import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
-import { checkInspectOptions, loadPrivateKey, type Options } from "./options.ts";
+import { keepOnly } from "../permissions.ts";
+import { checkDirectoryOptions, checkInspectOptions, loadPrivateKey, type Options } from "./options.ts";
 import { printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
 import { writeStdout } from "../output.ts";
@@ -30,11 +31,14 @@ export async function runInspect(
   { options, operands }: Invocation<typeof inspectCommand>,
 ): Promise<ExitStatus> {
   checkInspectOptions(options, operands);
+  const directories = new Set(operands.filter(isDirectory));
+  for (const directory of directories) checkDirectoryOptions(options, directory);
+  await keepOnly("read", ...(options.output === undefined ? [] : ["write" as const]));
   const privateKey = await loadPrivateKey(options);
   let failed = false;
   for (const [index, path] of operands.entries()) {
     try {
-      const good = isDirectory(path)
+      const good = directories.has(path)
         ? await inspectDirectory(path, options, operands.length > 1)
         : await inspectFile(path, options, privateKey, { index, count: operands.length });
       failed ||= !good;
@@ -68,9 +72,6 @@ function isDirectory(path: string): boolean {
 
 /** @returns whether all dumps in it are whole */
 async function inspectDirectory(path: string, options: Options, titled: boolean): Promise<boolean> {
-  if (options.dmesg || options.physical !== undefined || options.virtual !== undefined) {
-    throw new OperationError(`${quote(path)} is a directory: this takes a dump`);
-  }
   const entries = await listDirectory(path, options.verify ? "verify" : "glance");
   if (options.json) {
     await writeStdout(entries.map(toJsonLine).join(""));

@@ -40,11 +40,29 @@ export function checkInspectOptions(options: Options, operands: readonly string[
   }
   const memory = action === "physical" || action === "virtual";
   if (options.raw && !memory) throw new UsageError("Option --raw needs --physical or --virtual");
+  if (options.length !== undefined && !memory) {
+    throw new UsageError("Option --length needs --physical or --virtual");
+  }
   if (options.priorities && !options.dmesg) throw new UsageError("Option --priorities needs --dmesg");
   if (options["passphrase-file"] !== undefined && options["private-key"] === undefined) {
     throw new UsageError("Option --passphrase-file needs --private-key");
   }
   if (action !== undefined && operands.length > 1) throw new UsageError(`Option --${action} takes one FILE`);
+}
+
+/** What says nothing about a directory of dumps. */
+const OF_FILES = ["output", "physical", "virtual", "dmesg", "private-key"] as const;
+
+/**
+ * Refuses options that a directory has no use for, before anything is done.
+ *
+ * @throws {UsageError}
+ */
+export function checkDirectoryOptions(options: Options, directory: string): void {
+  const given = OF_FILES.find((name) => options[name] !== undefined && options[name] !== false);
+  if (given !== undefined) {
+    throw new UsageError(`Option --${given} takes a dump, and ${quote(directory)} is a directory`);
+  }
 }
 
 /** PEM files are a few KiB. */

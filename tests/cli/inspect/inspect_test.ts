@@ -112,7 +112,7 @@ Deno.test("netdump inspect DIR lists its dumps, as a table and as JSON lines", a
       ].join(),
     );
     const refused = await netdump(["inspect", "--dmesg", directory], READ);
-    assertEquals(refused.status, 1);
+    assertEquals(refused.status, 2);
     assertMatch(refused.stderr, /is a directory: this takes a dump\n$/);
   });
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkInspectOptions } from "../../../lib/cli/inspect/options.ts";
+import { checkDirectoryOptions, checkInspectOptions } from "../../../lib/cli/inspect/options.ts";
 import { inspectCommand } from "../../../lib/cli/options.ts";
 import { parseCommand, UsageError } from "../../../lib/cli/parse.ts";
 
@@ -23,6 +23,7 @@ for (
     [["--output=o", "a", "b"], "Option --output takes one FILE"],
     [["--physical=1", "a", "b"], "Option --physical takes one FILE"],
     [["--raw", "a"], "Option --raw needs --physical or --virtual"],
+    [["--length=4k", "a"], "Option --length needs --physical or --virtual"],
     [["--physical=1", "--length=0", "a"], "Option --length: expected a size of at least one byte"],
     [["--priorities", "a"], "Option --priorities needs --dmesg"],
     [["--passphrase-file=p", "a"], "Option --passphrase-file needs --private-key"],
@@ -30,6 +31,21 @@ for (
 ) {
   Deno.test(`inspect refuses "${args.join(" ")}"`, () => {
     assertThrows(() => check(...args), UsageError, message);
+  });
+}
+
+for (
+  const args of [["--output=o"], ["--physical=1"], ["--virtual=1", "--raw"], ["--dmesg"], ["--private-key=k"]]
+) {
+  Deno.test(`inspect refuses "${args.join(" ")}" for a directory, before it does anything`, () => {
+    const parsed = parseCommand(inspectCommand, [...args, "dir"]);
+    if (typeof parsed === "string") throw new Error("help");
+    const option = args[0]!.replace(/=.*/, "");
+    assertThrows(
+      () => checkDirectoryOptions(parsed.options, "dir"),
+      UsageError,
+      `Option ${option} takes a dump, and "dir" is a directory`,
+    );
   });
 }
 
