@@ -61,6 +61,8 @@ Deno.test("Log bounds the lines that anyone can provoke, and tells how many were
   for (let i = 0; i < 1000; i++) log.observe(PROVOKED);
   assertMatch(lines[100]!, /warning: 900 lines were left out: strangers provoke too many$/);
   assertEquals(lines.length, 100 + 1 + 20);
+  log.tellLeftOut();
+  assertMatch(lines[121]!, /warning: 980 lines were left out: strangers provoke too many$/);
 });
 
 Deno.test("Log never leaves out what nobody can provoke", () => {
