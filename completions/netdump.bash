@@ -47,7 +47,7 @@ _netdump() {
   fi
   case $command in
     serve)
-      options='--dir --bind --path --exec --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-dns --log-format --quiet --help --version'
+      options='--dir --bind --path --exec --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-native --no-dns --log-format --quiet --help --version'
       ;;
     send)
       options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --hostname --panic --arch --dump-version-string --rate --quiet --json --help --version'

@@ -46,6 +46,7 @@ complete -c netdump -n '__netdump_command serve' -l max-sessions -r -f -d 'dumps
 complete -c netdump -n '__netdump_command serve' -l max-sessions-per-client -r -f -d 'dumps at once from one address'
 complete -c netdump -n '__netdump_command serve' -l keep -r -f -d 'complete dumps kept per host; older ones are removed'
 complete -c netdump -n '__netdump_command serve' -l workers -r -f -d 'receiver threads'
+complete -c netdump -n '__netdump_command serve' -l no-native -d 'move datagrams by Deno\'s operations only, one at a time'
 complete -c netdump -n '__netdump_command serve' -l no-dns -d 'name dumps by address, not by host name'
 complete -c netdump -n '__netdump_command serve' -l log-format -r -f -a 'text json' -d 'form of the log'
 complete -c netdump -n '__netdump_command serve' -s q -l quiet -d 'log warnings and errors only'

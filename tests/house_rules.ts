@@ -40,7 +40,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     room: "udp",
-    imports: ["os", "text", "protocol/message"],
+    imports: ["os", "text", "protocol"],
     machine: true,
     instead: "A socket does not know what its datagrams mean: that is the session's or the sender's.",
   },

@@ -119,6 +119,7 @@ export const serveOptions = {
     help: "complete dumps kept per host; older ones are removed",
   },
   workers: { value: count(1, 256), defaultInWords: "number of cores", help: "receiver threads" },
+  "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
   "no-dns": { help: "name dumps by address, not by host name" },
   "log-format": { value: choice("text", "json"), default: "text", help: "form of the log" },
   quiet: { short: "q", help: "log warnings and errors only" },

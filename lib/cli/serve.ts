@@ -12,6 +12,7 @@ import { LockedError } from "../os/lock_file.ts";
 import { PidFile } from "../os/pid_file.ts";
 import { findPortOwner } from "../os/port_owner.ts";
 import { describeError } from "../os/system_error.ts";
+import { LIBC_PATHS } from "../udp/native_abi.ts";
 import type { Observe, ServerEvent } from "../serve/events.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
 import { Hook, PASSED_ON } from "../serve/observers/hook.ts";
@@ -71,6 +72,7 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
       startWorker: startReceiver,
       machine: { addresses: localAddresses, rescanMs: RESCAN_MS },
       bootedMs: Date.now() - Deno.osUptime() * 1000,
+      ffi: options["no-native"] ? [] : permittedLibraries(),
     });
     // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
     const signalled = stopSignal();
@@ -192,6 +194,11 @@ function ownEnvironment(): Record<string, string> {
     }
   }
   return environment;
+}
+
+/** Those of the libraries that move datagrams which this process may open. */
+function permittedLibraries(): string[] {
+  return LIBC_PATHS.filter((path) => Deno.permissions.querySync({ name: "ffi", path }).state === "granted");
 }
 
 function openLog(options: Options, output: LineWriter): Log {

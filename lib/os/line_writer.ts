@@ -47,7 +47,7 @@ export class LineWriter {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.byteLength;
-    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#drain();
   }
 
   /** Resolves when all that waits is written or dropped, or after a while. */
@@ -74,6 +74,8 @@ export class LineWriter {
       }
       this.#waitingBytes -= chunk.byteLength;
     }
+    // In the same step as the look at what waits: a line put a microtask later starts anew, and is not forgotten.
+    this.#writing = undefined;
   }
 }
 

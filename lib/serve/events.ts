@@ -77,6 +77,7 @@ export type ServerEvent =
   | { readonly event: "client-setup"; readonly dumpon: string }
   | { readonly event: "not-ready"; readonly check: string; readonly problem: string; readonly advice: string }
   | { readonly event: "ready" }
+  | { readonly event: "datagrams"; readonly native: boolean }
   | { readonly event: "stopping" }
   | { readonly event: "stopped-late"; readonly left: readonly string[] }
   | { readonly event: "failed"; readonly reason: string }
@@ -150,6 +151,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "client-setup": "The command that a FreeBSD client needs",
   "not-ready": "A check of readiness found what would make a dump fail, and what to do about it",
   "ready": "The server waits for clients",
+  "datagrams": "How datagrams are moved: many in one system call, or by Deno's operations, one at a time",
   "stopping": "A signal asked it to stop",
   "stopped-late": "The time for stopping is over; what was left is named",
   "failed": "Receivers crash again and again, the server ends",

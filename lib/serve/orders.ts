@@ -20,6 +20,8 @@ export interface ReceiverSettings {
   readonly mostBytes: number | null;
   /** What is to be kept free of each disk. */
   readonly minFree: MinFree;
+  /** A local address on which the system library's way to move datagrams is tried; `null` for Deno's operations only. */
+  readonly native: string | null;
   /** Complete dumps to keep of each client; `null` for all. */
   readonly keep: number | null;
 }
@@ -93,6 +95,8 @@ export type Report =
   | { readonly report: "not-labelled"; readonly id: string; readonly reason: string }
   /** So many reports of little weight found no room. */
   | { readonly report: "dropped"; readonly count: number }
+  /** It takes orders now; whether datagrams are moved natively. */
+  | { readonly report: "ready"; readonly native: boolean }
   | { readonly report: "closed"; readonly id: string }
   | { readonly report: "alive"; readonly number: number }
   | { readonly report: "stopped" };

@@ -30,6 +30,8 @@ export interface PoolPermissions {
   /** Networks to send acks to, in CIDR notation, and the port there. */
   readonly clients: readonly string[];
   readonly ackPort: number;
+  /** Libraries that they may open before they take a datagram. */
+  readonly ffi: readonly string[];
 }
 
 /** Starts a worker. */
@@ -37,7 +39,7 @@ export type StartWorker = (name: string, permissions: Deno.PermissionOptionsObje
 
 /** The permissions of one receiver: all that it can do to the machine, whatever a datagram makes of it. */
 export function receiverPermissions(
-  { root, addresses, clients, ackPort }: PoolPermissions,
+  { root, addresses, clients, ackPort, ffi }: PoolPermissions,
 ): Deno.PermissionOptionsObject {
   return {
     read: [root],
@@ -46,7 +48,7 @@ export function receiverPermissions(
     sys: ["statfs"],
     env: false,
     run: false,
-    ffi: false,
+    ffi: ffi.length > 0 ? [...ffi] : false,
     import: false,
   };
 }

@@ -18,8 +18,6 @@ export interface TableEntry extends AdmittedSession {
   progressMs: number;
   receivedBytes: number;
   isLeaving: boolean;
-  /** It is on disk: a receiver that takes the place of another takes it up from there. */
-  hasJournal: boolean;
 }
 
 /** All sessions. */
@@ -30,7 +28,7 @@ export class SessionTable implements Sessions {
   /** Adds a session. */
   add(
     identity: SessionIdentity,
-    place: Pick<TableEntry, "stage" | "receiver" | "device" | "hasJournal">,
+    place: Pick<TableEntry, "stage" | "receiver" | "device">,
     nowMs: number,
   ): TableEntry {
     const { id, client, local, path, heraldSeqno } = identity;

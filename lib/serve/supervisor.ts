@@ -30,7 +30,7 @@ const STOP_PATIENCE_MS = 8000;
 const RETRY_MS = 60_000;
 
 /** What a server needs. */
-export interface ServerSettings extends ReceiverSettings, HeraldSocketSettings {
+export interface ServerSettings extends Omit<ReceiverSettings, "native">, HeraldSocketSettings {
   readonly allow: readonly Network[];
   readonly mostSessions: number;
   readonly mostSessionsPerClient: number;
@@ -48,6 +48,8 @@ export interface ServerParts {
   readonly machine: LocalMachine;
   /** Unix time in ms at which the machine was started. */
   readonly bootedMs: number;
+  /** Libraries that receivers may open; none for Deno's operations only. */
+  readonly ffi: readonly string[];
 }
 
 /** A running server. */
@@ -66,6 +68,7 @@ export class Supervisor {
   /** Journals that were told of already: they stay, and are tried again without another word. */
   readonly #told = new Set<string>();
   #takingUp: Promise<void> = Promise.resolve();
+  #toldDatagrams = false;
 
   /**
    * Starts a server: binds its addresses, starts its receivers, takes up sessions that an earlier server left.
@@ -81,7 +84,14 @@ export class Supervisor {
     const { addresses } = this.#sockets;
     const { root, ackPort, allow } = settings;
     const clients = allow.length > 0 ? allow.map(({ text }) => text) : ["0.0.0.0/0"];
-    this.#pool = new ReceiverPool(settings.workers, settings, { root, addresses, clients, ackPort }, {
+    const native = parts.ffi.length === 0 ? null : addresses[0] ?? null;
+    this.#pool = new ReceiverPool(settings.workers, { ...settings, native }, {
+      root,
+      addresses,
+      clients,
+      ackPort,
+      ffi: parts.ffi,
+    }, {
       report: (receiver, report) => this.#onReport(receiver, report),
       crashed: (receiver, reason) => this.#onCrash(receiver, reason),
       failed: (reason) => this.#failed.resolve(reason),
@@ -184,15 +194,15 @@ export class Supervisor {
       const { client } = identity;
       this.#parts.observe({ event: "path-refused", client, path: asked.text, reason: asked.reason });
     }
-    const entry = this.#add(identity, "heralded", false);
+    const entry = this.#add(identity, "heralded");
     this.#pool.order(entry.receiver, { order: "open", session: identity });
     void this.#tellName(entry);
   }
 
-  #add(identity: SessionIdentity, stage: TableEntry["stage"], hasJournal: boolean): TableEntry {
+  #add(identity: SessionIdentity, stage: TableEntry["stage"]): TableEntry {
     const device = this.#deviceOf(identity.path);
     const receiver = this.#pool.place(identity.local, device);
-    return this.#sessions.add(identity, { stage, receiver, device, hasJournal }, performance.now());
+    return this.#sessions.add(identity, { stage, receiver, device }, performance.now());
   }
 
   async #tellName({ id, client, receiver }: TableEntry): Promise<void> {
@@ -231,7 +241,6 @@ export class Supervisor {
         const entry = this.#sessions.get(report.id);
         if (entry === undefined) return;
         entry.identity = { ...entry.identity, port: report.port };
-        entry.hasJournal = true;
         return;
       }
       case "refused":
@@ -288,6 +297,9 @@ export class Supervisor {
       case "closed":
         this.#forget(report.id);
         return;
+      case "ready":
+        this.#tellDatagrams(report.native);
+        return;
       case "alive":
         return;
       case "stopped":
@@ -322,6 +334,13 @@ export class Supervisor {
     const { root } = this.#settings;
     if (locationProblem(fs, root, location) !== undefined) return;
     for (const reason of linkNewest(fs, root, location)) observe({ event: "link-failed", id, reason });
+  }
+
+  /** How datagrams are moved, told once: all receivers have the same machine. */
+  #tellDatagrams(native: boolean): void {
+    if (this.#toldDatagrams) return;
+    this.#toldDatagrams = true;
+    this.#parts.observe({ event: "datagrams", native });
   }
 
   #clientOf(id: string): string | undefined {
@@ -365,7 +384,7 @@ export class Supervisor {
         if (!this.addresses.includes(found.identity.local)) {
           this.#giveUp(found.identity, `the server no longer listens on ${found.identity.local}`);
         } else if (this.#sessions.size < mostSessions) {
-          this.#resume(this.#add(found.identity, found.stage, true));
+          this.#resume(this.#add(found.identity, found.stage));
         } else this.#giveUp(found.identity, "more dumps were open than there may be at once");
       }
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -380,7 +399,7 @@ export class Supervisor {
   #giveUp(identity: SessionIdentity, reason: string): void {
     // It needs no socket, so any receiver will do.
     const local = this.addresses[0] ?? identity.local;
-    const { receiver, id } = this.#add({ ...identity, local }, "finished", true);
+    const { receiver, id } = this.#add({ ...identity, local }, "finished");
     this.#pool.order(receiver, { order: "give-up", id, reason });
   }
 
@@ -392,7 +411,8 @@ export class Supervisor {
     }
     this.#parts.observe({ event: "receiver-crashed", receiver, reason });
     for (const entry of this.#sessions.entries(receiver)) {
-      if (entry.hasJournal) this.#resume(entry);
+      // Asked of the disk: what the receiver did last, an ack of the HERALD too, it may not have come to tell.
+      if (this.#try(() => this.#parts.state.readJournal(entry.id)) !== undefined) this.#resume(entry);
       // Its HERALD was not acked, so it comes again.
       else this.#forget(entry.id);
     }

@@ -3,6 +3,7 @@ import { basename, fromFileUrl, join } from "@std/path";
 import { Buffer } from "node:buffer";
 import compileJson from "../../.compile.json" with { type: "json" };
 import denoJson from "../../deno.json" with { type: "json" };
+import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const tasks: Readonly<Record<string, string>> = denoJson.tasks;
@@ -21,6 +22,10 @@ Deno.test("deno task compile gives the executable what serve, send and inspect n
     needed.set(kind, unlimited ? [] : [...new Set([...before ?? [], ...limits])].sort());
   }
   assertEquals(new Map([...permissions("compile:to")].sort()), new Map([...needed].sort()));
+});
+
+Deno.test("deno task serve may open the libraries that move datagrams, and no others", () => {
+  assertEquals(permissions("serve").get("ffi"), [...LIBC_PATHS].sort());
 });
 
 Deno.test("no task may ask for permissions while it runs, and none but the tests gets all", () => {

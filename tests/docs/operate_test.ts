@@ -78,6 +78,8 @@ testUnit(
     const flags = (text: string) =>
       [...text.matchAll(/--(?:allow-\S+|no-prompt)/g)].map(([flag]) => flag).sort();
     const command = /"\$\{netdump_deno\}" run(.*?)main\.ts/s.exec(script)?.[1] ?? "";
-    assertEquals(flags(command), flags(denoJson.tasks.serve));
+    // FreeBSD has none of the libraries that native datagrams are for.
+    const wanted = flags(denoJson.tasks.serve).filter((flag) => !flag.startsWith("--allow-ffi="));
+    assertEquals(flags(command), wanted);
   },
 );

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { encodeHeader, HEADER_SIZE, MAX_PAYLOAD_SIZE, MessageType } from "../../lib/protocol/message.ts";
-import { AckSender } from "../../lib/serve/receiver/ack_sender.ts";
+import { AckSender } from "../../lib/udp/ack_sender.ts";
 import { raiseBounds } from "../../lib/serve/store/dump_directory.ts";
 import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import type { HookResult, Observe } from "../../lib/serve/events.ts";

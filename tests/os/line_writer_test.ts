@@ -39,6 +39,28 @@ Deno.test("LineWriter waits for no reader that has stopped: what finds no room i
   assertEquals([chunks[1], writer.takeDropped()], ["again\n", 0]);
 });
 
+Deno.test("LineWriter writes a line that comes just when the one before is through", async () => {
+  // However many microtasks later that is.
+  for (let microtasks = 0; microtasks < 8; microtasks++) {
+    let written = "";
+    const through = Promise.withResolvers<number>();
+    let isFirst = true;
+    const writer = new LineWriter((bytes) => {
+      written += decoder.decode(bytes);
+      const first = isFirst;
+      isFirst = false;
+      return first ? through.promise : Promise.resolve(bytes.byteLength);
+    });
+    writer.put("one");
+    await Promise.resolve();
+    through.resolve(4);
+    for (let i = 0; i < microtasks; i++) await undefined;
+    writer.put("two");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(written, "one\ntwo\n", `${microtasks} microtasks later`);
+  }
+});
+
 Deno.test("LineWriter goes on behind a closed pipe and a full disk, and writes again when that is over", async () => {
   for (
     const error of [new Deno.errors.BrokenPipe("EPIPE"), Object.assign(new Error("full"), { code: "ENOSPC" })]

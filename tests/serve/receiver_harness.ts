@@ -2,64 +2,18 @@
  * A receiver without its worker: sockets in memory, any file system, and a client that speaks in turns.
  */
 import { assert } from "@std/assert";
-import { decodeAck, encodeMessage, type Message } from "../../lib/protocol/message.ts";
+import { encodeMessage, type Message } from "../../lib/protocol/message.ts";
 import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
 import { linkNewest } from "../../lib/serve/store/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
-import { Receiver } from "../../lib/serve/receiver/receiver.ts";
+import { realClock, Receiver } from "../../lib/serve/receiver/receiver.ts";
+import { ANY_PORT, type MemorySocket, MemorySockets } from "../udp/memory_socket.ts";
 
 /** The client of every session here, and its name. */
 export const CLIENT = "192.0.2.7";
 const NAME = { label: "w1", hostName: "w1.example.org" };
-const SESSION_PORT = 40000;
 const PATIENCE_MS = 5000;
-
-/** A UDP socket whose other end is the test. */
-class MemorySocket {
-  readonly addr: Deno.NetAddr;
-  readonly sent: number[] = [];
-  onSent: () => void = () => {};
-  readonly #queue: Uint8Array[] = [];
-  #waiting: [buffer: Uint8Array, resolve: (got: [Uint8Array, Deno.Addr]) => void] | undefined;
-  #fail: (error: unknown) => void = () => {};
-
-  constructor(hostname: string, port: number) {
-    this.addr = { transport: "udp", hostname, port };
-  }
-
-  receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.Addr]> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = [buffer, resolve];
-      this.#fail = reject;
-      this.#match();
-    });
-  }
-
-  send(bytes: Uint8Array): Promise<number> {
-    this.sent.push(decodeAck(bytes)!);
-    this.onSent();
-    return Promise.resolve(bytes.byteLength);
-  }
-
-  close(): void {
-    this.#fail(new Deno.errors.BadResource("closed"));
-  }
-
-  deliver(datagram: Uint8Array): void {
-    this.#queue.push(datagram);
-    this.#match();
-  }
-
-  #match(): void {
-    if (this.#waiting === undefined || this.#queue.length === 0) return;
-    const [buffer, resolve] = this.#waiting;
-    const datagram = this.#queue.shift()!;
-    this.#waiting = undefined;
-    buffer.set(datagram);
-    resolve([buffer.subarray(0, datagram.byteLength), { transport: "udp", hostname: CLIENT, port: 20024 }]);
-  }
-}
 
 /** What differs from a usual receiver. */
 export interface Special {
@@ -71,6 +25,7 @@ export interface Special {
 export class ReceiverHarness {
   readonly reports: Report[] = [];
   readonly #receiver: Receiver;
+  #acked: number[] = [];
   readonly #root: string;
   #socket: MemorySocket | undefined;
   #wake: () => void = () => {};
@@ -86,6 +41,7 @@ export class ReceiverHarness {
       lingerMs: 60_000,
       mostBytes: null,
       minFree: 0,
+      native: null,
       keep: null,
       ...settings,
     };
@@ -93,17 +49,24 @@ export class ReceiverHarness {
       fs,
       longJournalBytes,
       report: (report) => this.#onReport(report),
-      bind: (hostname, port) => {
-        this.#socket = new MemorySocket(hostname, port === 0 ? SESSION_PORT : port);
-        this.#socket.onSent = () => this.#wake();
-        return this.#socket as unknown as Deno.DatagramConn;
-      },
+      clock: realClock,
+      sockets: new MemorySockets({
+        bound: (socket) => {
+          this.#socket = socket;
+          this.#acked = [];
+        },
+        acked: (seqno) => {
+          this.#acked.push(seqno);
+          this.#wake();
+        },
+        soon: (burst) => queueMicrotask(burst),
+      }),
     });
   }
 
   /** What the session's socket has acked so far. */
   get acked(): readonly number[] {
-    return this.#socket?.sent ?? [];
+    return this.#acked;
   }
 
   /** How the dump ended, if it did. */
@@ -130,7 +93,7 @@ export class ReceiverHarness {
     const identity = { ...all, ...session, id };
     await this.#receiver.obey({ order: "open", session: identity });
     await this.#receiver.obey({ order: "name", id, name: NAME });
-    return { ...identity, port: SESSION_PORT };
+    return { ...identity, port: ANY_PORT };
   }
 
   /** Takes up a session that has a journal. */

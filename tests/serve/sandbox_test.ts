@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { existsSync } from "@std/fs/exists";
 import { receiverPermissions, startReceiver } from "../../lib/serve/receiver_pool.ts";
+import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
 import { freshAddress } from "../end_to_end/addresses.ts";
 import { TempDir } from "../temp_dir.ts";
-import type { Attempts, Playground } from "./sandbox_worker.ts";
+import type { Attempts, Outcome, Playground } from "./sandbox_worker.ts";
 
 /** What a receiver must be able to do. */
 const ALLOWED: readonly (keyof Attempts)[] = [
@@ -11,7 +13,17 @@ const ALLOWED: readonly (keyof Attempts)[] = [
   "send an ack",
 ];
 
-Deno.test("a receiver can use the dump directory, its addresses and the clients' port, and nothing else", async () => {
+/** The library of this machine, if receivers can use it here. */
+const library = LIBC_PATHS.find(existsSync);
+
+for (const ffi of library === undefined ? [[]] : [[], [library]]) {
+  const way = ffi.length === 0 ? "Deno's datagrams" : "native datagrams";
+  Deno.test(`a receiver with ${way} can use the dump directory, its addresses and the clients' port, and nothing else`, async () => {
+    await tryEverything(ffi);
+  });
+}
+
+async function tryEverything(ffi: readonly string[]): Promise<void> {
   using temp = new TempDir("disk");
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const playground: Playground = {
@@ -20,13 +32,20 @@ Deno.test("a receiver can use the dump directory, its addresses and the clients'
     otherAddress: "127.0.0.1",
     ackPort: 20024,
     tcpPort: listener.addr.port,
+    library: library ?? LIBC_PATHS[0],
   };
   const { root, address, ackPort } = playground;
-  const permissions = receiverPermissions({ root, addresses: [address], clients: ["0.0.0.0/0"], ackPort });
+  const permissions = receiverPermissions({
+    root,
+    addresses: [address],
+    clients: ["0.0.0.0/0"],
+    ackPort,
+    ffi,
+  });
   const options = { type: "module", deno: { permissions } } as WorkerOptions;
   const worker = new Worker(new URL("./sandbox_worker.ts", import.meta.url), options);
   try {
-    const results = await new Promise<Attempts>((resolve, reject) => {
+    const results = await new Promise<Outcome>((resolve, reject) => {
       worker.onmessage = (event) => resolve(event.data);
       worker.onerror = (event) => {
         event.preventDefault();
@@ -35,19 +54,25 @@ Deno.test("a receiver can use the dump directory, its addresses and the clients'
       worker.postMessage(playground);
     });
     const expected = Object.fromEntries(
-      Object.keys(results).map((
-        name,
-      ) => [name, (ALLOWED as string[]).includes(name) ? "done" : "NotCapable"]),
+      Object.keys(results.attempts).map((name) => {
+        return [name, (ALLOWED as string[]).includes(name) ? "done" : "NotCapable"];
+      }),
     );
-    assertEquals(results, expected as Attempts);
+    assertEquals(results, { attempts: expected as Attempts, isNative: ffi.length > 0 });
   } finally {
     worker.terminate();
   }
-});
+}
 
 Deno.test("a receiver is started with those permissions, whatever the main thread has", async () => {
   using temp = new TempDir("disk");
-  const permissions = receiverPermissions({ root: temp.path, addresses: [], clients: [], ackPort: 20024 });
+  const permissions = receiverPermissions({
+    root: temp.path,
+    addresses: [],
+    clients: [],
+    ackPort: 20024,
+    ffi: [],
+  });
   const worker = startReceiver("receiver 0", permissions);
   try {
     // It has no address of its own, so it cannot bind what it is told to.
@@ -68,10 +93,11 @@ Deno.test("a receiver is started with those permissions, whatever the main threa
       lingerMs: 1000,
       mostBytes: null,
       minFree: 0,
+      native: null,
       keep: null,
     };
     const report = await new Promise((resolve) => {
-      worker.onmessage = (event) => resolve(event.data);
+      worker.onmessage = ({ data }) => data.report !== "ready" && resolve(data);
       worker.postMessage({ order: "start", settings });
       worker.postMessage({ order: "open", session });
     });

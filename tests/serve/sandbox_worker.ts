@@ -4,6 +4,7 @@
  */
 /// <reference lib="deno.worker" />
 import { join } from "@std/path";
+import { openSockets } from "../../lib/udp/open.ts";
 
 /** Where to try. */
 export interface Playground {
@@ -12,9 +13,17 @@ export interface Playground {
   readonly otherAddress: string;
   readonly ackPort: number;
   readonly tcpPort: number;
+  /** The library that receivers may open. */
+  readonly library: string;
 }
 
-function attempts({ root, address, otherAddress, ackPort, tcpPort }: Playground) {
+/** What was tried, and whether the library moves datagrams. */
+export interface Outcome {
+  readonly attempts: Attempts;
+  readonly isNative: boolean;
+}
+
+function attempts({ root, address, otherAddress, ackPort, tcpPort, library }: Playground) {
   const send = async (port: number) => {
     const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: 0 });
     try {
@@ -45,7 +54,11 @@ function attempts({ root, address, otherAddress, ackPort, tcpPort }: Playground)
     "fetch": () => fetch(`http://${otherAddress}:${tcpPort}/`),
     "run a program": () => new Deno.Command("/bin/true").output(),
     "read the environment": () => Deno.env.get("HOME"),
-    "load a library": () => Deno.dlopen("libc.so.6", {}),
+    "load a library": () => Deno.dlopen("libm.so.6", {}),
+    "load the library that moves datagrams": () => Deno.dlopen(library, {}),
+    "take an address": () => Deno.UnsafePointer.of(new Uint8Array(8)),
+    "make an address": () => Deno.UnsafePointer.create(4096n),
+    "have itself called": () => new Deno.UnsafeCallback({ parameters: [], result: "void" }, () => {}).close(),
     "ask for the host name": () => Deno.hostname(),
     "signal another process": () => Deno.kill(1, "SIGCONT"),
     "be given more": async () => {
@@ -63,6 +76,7 @@ export type Attempts = Record<keyof ReturnType<typeof attempts>, string>;
 const worker = self as unknown as DedicatedWorkerGlobalScope;
 
 worker.onmessage = async (event: MessageEvent<Playground>) => {
+  const sockets = await openSockets(event.data.address);
   const results: Record<string, string> = {};
   for (const [name, attempt] of Object.entries(attempts(event.data))) {
     try {
@@ -72,5 +86,6 @@ worker.onmessage = async (event: MessageEvent<Playground>) => {
       results[name] = (error as Error).name;
     }
   }
-  worker.postMessage(results);
+  sockets.close();
+  worker.postMessage({ attempts: results as Attempts, isNative: sockets.isNative } satisfies Outcome);
 };

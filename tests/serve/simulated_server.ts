@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HEADER_SIZE, type Message, MessageType } from "../../lib/protocol/message.ts";
+import { type Message, MessageType } from "../../lib/protocol/message.ts";
 import type { Verdict } from "../../lib/serve/session/completeness.ts";
 import { encodeHex } from "../../lib/serve/session/journal.ts";
 import { parseJournal } from "../../lib/serve/session/read_journal.ts";
@@ -140,8 +140,7 @@ export class SimulatedServer {
     switch (session.data(seqno, offset, payload.byteLength, this.#time.nowMs)) {
       case DataVerdict.STORE:
         if (!buffer.fits(seqno, offset, payload.byteLength)) this.#endOfBurst();
-        buffer.datagram.set(payload, HEADER_SIZE);
-        buffer.add(seqno, offset, payload.byteLength);
+        buffer.add(seqno, offset, payload);
         return;
       case DataVerdict.COMPARE: {
         this.#writeRun();
@@ -167,7 +166,7 @@ export class SimulatedServer {
     const { session } = this;
     if (buffer.count === 0 || session === undefined) return;
     const { seqno, offset, length, count, full } = buffer;
-    this.disk.writeCore(offset, buffer.bytes.subarray(buffer.runAt, buffer.runAt + length));
+    this.disk.writeCore(offset, buffer.bytes.subarray(0, length));
     for (let i = 0; i < count; i++) {
       const start = offset + i * full;
       this.#inFile.set(seqno + i, [start, start + buffer.sizeOf(i)]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { realFileSystem } from "../../lib/os/file_system.ts";
 import type { EventName, EventOf, ServerEvent } from "../../lib/serve/events.ts";
+import type { Report } from "../../lib/serve/orders.ts";
 import { describeEvent } from "../../lib/serve/observers/log_text.ts";
 import { type PoolEvents, ReceiverPool, startReceiver } from "../../lib/serve/receiver_pool.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
@@ -9,6 +10,7 @@ import { encodeMessage, MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { freshAddress, freshPort } from "../end_to_end/addresses.ts";
 import { RawClient } from "../end_to_end/raw_client.ts";
+import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
 import { TempDir } from "../temp_dir.ts";
 
 const PAGE = 4096;
@@ -23,6 +25,8 @@ class ServerUnderTest {
   readonly workers: Worker[] = [];
   readonly log: ServerEvent[] = [];
   readonly addresses = [this.address];
+  /** Reports of this kind do not arrive, as the last of a receiver that crashes. */
+  loses: Report["report"] | undefined;
   supervisor!: Supervisor;
 
   static async start(settings: Partial<ServerSettings> = {}): Promise<ServerUnderTest> {
@@ -52,11 +56,15 @@ class ServerUnderTest {
       observe: (event) => server.log.push(event),
       startWorker: (name, permissions) => {
         const worker = startReceiver(name, permissions);
+        worker.addEventListener("message", (event: MessageEvent<Report>) => {
+          if (event.data.report === server.loses) event.stopImmediatePropagation();
+        });
         server.workers.push(worker);
         return worker;
       },
       machine: { addresses: () => server.addresses, rescanMs: 20 },
       bootedMs: 0,
+      ffi: Deno.env.get("NETDUMP_NATIVE") === "0" ? [] : LIBC_PATHS,
     });
     return server;
   }
@@ -111,6 +119,16 @@ Deno.test("a receiver that crashes is replaced, and its sessions go on in the ot
   await heralded.resending(2, () => heralded.vmcore(2, 0, core));
   assertEquals(server.events("not-resumed"), []);
   assertEquals(server.events("not-labelled"), []);
+});
+
+Deno.test("a HERALD that a receiver acked just before it crashed is not forgotten", async () => {
+  await using server = await ServerUnderTest.start();
+  await using client = new RawClient(server);
+  server.loses = "opened";
+  await client.connect();
+  server.crash(0);
+  server.loses = undefined;
+  await client.resending(2, () => client.vmcore(2, 0, core));
 });
 
 Deno.test("a server whose receivers crash again and again gives up, and says why", async () => {
@@ -242,7 +260,13 @@ Deno.test("ReceiverPool gives a session to the receiver with the fewest, among t
   const granted: unknown[] = [];
   const events: PoolEvents = { report: () => {}, crashed: () => {}, failed: () => {} };
   const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
-  const rights = { root: "/dumps", addresses: ["192.0.2.1"], clients: ["0.0.0.0/0"], ackPort: 20024 };
+  const rights = {
+    root: "/dumps",
+    addresses: ["192.0.2.1"],
+    clients: ["0.0.0.0/0"],
+    ackPort: 20024,
+    ffi: [],
+  };
   const pool = new ReceiverPool(3, settings, rights, events, (_, permissions) => {
     granted.push(permissions.net);
     orders.push([]);
@@ -268,7 +292,13 @@ Deno.test("ReceiverPool counts the sessions of a receiver that crashed for the o
     failed: () => {},
   };
   const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
-  const rights = { root: "/dumps", addresses: ["192.0.2.1"], clients: ["0.0.0.0/0"], ackPort: 20024 };
+  const rights = {
+    root: "/dumps",
+    addresses: ["192.0.2.1"],
+    clients: ["0.0.0.0/0"],
+    ackPort: 20024,
+    ffi: [],
+  };
   const pool = new ReceiverPool(2, settings, rights, events, () => {
     workers.push(idleWorker([]));
     return workers.at(-1)!;

@@ -8,7 +8,7 @@
 import { type Problem, PROBLEMS } from "../../kerneldump/problem.ts";
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
-import { formatBytes, formatDuration, formatSize } from "../../text/units.ts";
+import { formatBytes, formatDuration } from "../../text/units.ts";
 import { expandTabs, labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, Summary } from "../findings.ts";

@@ -21,6 +21,7 @@ export function levelOf(event: ServerEvent): Level {
   switch (event.event) {
     case "ignored":
     case "receive-failed":
+    case "datagrams":
       return "debug";
     case "notice":
       return event.importance;
@@ -83,6 +84,10 @@ export function describeEvent(event: ServerEvent): string {
       return `${event.problem}; ${event.advice}`;
     case "ready":
       return "Waiting for clients.";
+    case "datagrams":
+      return event.native
+        ? "Datagrams are moved many at a time, by the system's library"
+        : "Datagrams are moved one at a time, by Deno";
     case "stopping":
       return "Shutting down...";
     case "stopped-late":

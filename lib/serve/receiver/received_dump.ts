@@ -33,6 +33,8 @@ export interface DumpSurroundings {
   spareBytes(directory: string): number;
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
+  /** Unix time in ms. */
+  unixMs(): number;
 }
 
 /** A dump that is being received into files. */
@@ -98,7 +100,7 @@ export class ReceivedDump {
     }
     try {
       this.#checkSpace(run.length);
-      this.files.writeCore(run.bytes, run.words, run.runAt, run.length, run.offset, fresh);
+      this.files.writeCore(run.bytes, run.words, run.length, run.offset, fresh);
       this.files.journal.append({ run: [run.offset, run.length, run.seqno, run.count, run.full] });
     } catch (error) {
       throw new StoreError(`write error at offset ${run.offset}: ${describeError(error)}`);
@@ -220,6 +222,7 @@ export class ReceivedDump {
       this.files.journal.append({ finished: seqno });
       await this.files.finalize({
         complete: verdict.complete,
+        atMs: this.#surroundings.unixMs(),
         encrypted: this.#session.encrypted,
         compression: this.#session.compression,
         coreBytes: finalCoreBytes(this.#session, this.files),
@@ -246,7 +249,7 @@ export class ReceivedDump {
       name: this.#name,
       session: this.#session,
       files: this.files,
-      durationMs: Date.now() - this.#identity.startedMs,
+      durationMs: this.#surroundings.unixMs() - this.#identity.startedMs,
     };
   }
 
@@ -255,7 +258,7 @@ export class ReceivedDump {
     const { core, beganStale } = this.#session;
     return beganStale ||
       core.within(run.offset, run.offset + run.length).every(({ start, end }) =>
-        this.files.coreEquals(run.bytes, run.runAt + start - run.offset, end - start, start)
+        this.files.coreEquals(run.bytes, start - run.offset, end - start, start)
       );
   }
 

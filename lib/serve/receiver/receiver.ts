@@ -6,6 +6,7 @@
 import { relative } from "@std/path";
 import type { FileSystem } from "../../os/file_system.ts";
 import { describeError } from "../../os/system_error.ts";
+import type { DatagramSocket, DatagramSockets } from "../../udp/datagram_socket.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "../orders.ts";
 import type { Journal, SessionIdentity } from "../session/journal.ts";
 import { type JournalledPlace, parseJournal } from "../session/read_journal.ts";
@@ -18,8 +19,6 @@ import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
 import { spareBytes } from "../store/space.ts";
 import { readJournalText } from "../store/state_directory.ts";
-import { Bursts } from "./bursts.ts";
-import { EventLoop } from "./event_loop.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
@@ -33,11 +32,31 @@ const BIND_PATIENCE_MS = 2000;
 export interface ReceiverWorld {
   readonly fs: FileSystem;
   readonly report: (report: Report) => void;
-  /** Binds a UDP socket, with port 0 to any port. */
-  readonly bind: (address: string, port: number) => Deno.DatagramConn;
+  readonly sockets: DatagramSockets;
+  readonly clock: Clock;
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
 }
+
+/** Time as a receiver knows it. */
+export interface Clock {
+  /** Monotonic time in ms. */
+  now(): number;
+  /** Unix time in ms. */
+  unixMs(): number;
+  /** Does something after a while; returns how to take that back. */
+  after(waitMs: number, action: () => void): () => void;
+}
+
+/** The time of this machine. */
+export const realClock: Clock = {
+  now: () => performance.now(),
+  unixMs: () => Date.now(),
+  after: (waitMs, action) => {
+    const timer = setTimeout(action, waitMs);
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Client names that sessions wait for. */
 interface Naming {
@@ -50,19 +69,15 @@ export class Receiver implements TransferHost {
   readonly #world: ReceiverWorld;
   readonly #transfers = new Map<string, Transfer>();
   readonly #naming = new Map<string, Naming>();
-  readonly loop = new EventLoop();
-  readonly bursts = new Bursts(this.loop);
-  readonly #timers: readonly ReturnType<typeof setInterval>[];
+  readonly #cancelTimers: (() => void)[] = [];
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
-    this.#timers = [
-      setInterval(() => {
-        for (const transfer of this.#transfers.values()) transfer.reportProgress();
-      }, PROGRESS_MS),
-      setInterval(() => this.#reportActivity(), ACTIVITY_MS),
-    ];
+    this.#every(0, PROGRESS_MS, () => {
+      for (const transfer of this.#transfers.values()) transfer.reportProgress();
+    });
+    this.#every(1, ACTIVITY_MS, () => this.#reportActivity());
   }
 
   get #fs(): FileSystem {
@@ -70,7 +85,15 @@ export class Receiver implements TransferHost {
   }
 
   now(): number {
-    return performance.now();
+    return this.#world.clock.now();
+  }
+
+  unixMs(): number {
+    return this.#world.clock.unixMs();
+  }
+
+  after(waitMs: number, action: () => void): () => void {
+    return this.#world.clock.after(waitMs, action);
   }
 
   get longJournalBytes(): number {
@@ -102,7 +125,7 @@ export class Receiver implements TransferHost {
   async completed(files: DumpFiles): Promise<void> {
     const { keep } = this.#settings;
     if (keep === null) return;
-    const policy = { keep, nowMs: Date.now(), spareBytes: this.spareBytes(files.directory) };
+    const policy = { keep, nowMs: this.unixMs(), spareBytes: this.spareBytes(files.directory) };
     for (const dump of await removeOldDumps(this.#fs, files.directory, files.place, files.index, policy)) {
       this.report({ report: "removed", dump });
     }
@@ -112,7 +135,6 @@ export class Receiver implements TransferHost {
     const { id } = transfer.identity;
     this.#transfers.delete(id);
     this.#naming.delete(id);
-    this.bursts.forget(transfer);
     this.report({ report: "closed", id });
   }
 
@@ -136,14 +158,21 @@ export class Receiver implements TransferHost {
         return this.#transfers.get(order.id)?.evict();
       case "stop":
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
-        for (const timer of this.#timers) clearInterval(timer);
-        this.loop.close();
+        for (const cancel of this.#cancelTimers) cancel();
+        this.#world.sockets.close();
         this.report({ report: "stopped" });
         return;
       case "start":
       case "taken":
         throw new Error(`The receiver does not take "${order.order}"`);
     }
+  }
+
+  #every(timer: number, waitMs: number, action: () => void): void {
+    this.#cancelTimers[timer] = this.after(waitMs, () => {
+      action();
+      this.#every(timer, waitMs, action);
+    });
   }
 
   #reportActivity(): void {
@@ -153,14 +182,15 @@ export class Receiver implements TransferHost {
 
   /** Opens a new session. Its HERALD is acked when its journal is on disk, so that a restart finds it (P9). */
   async #open(session: SessionIdentity): Promise<void> {
-    let socket: Deno.DatagramConn | undefined;
+    let socket: DatagramSocket | undefined;
     try {
       const directory = this.#findPlace(session);
+      const name = this.#nameOf(session.id);
       socket = await this.#bind(session);
-      const identity = { ...session, port: (socket.addr as Deno.NetAddr).port };
+      const identity = { ...session, port: socket.port };
       const journal = JournalFile.create(this.#fs, this.#settings.root, { format: 2, session: identity });
       const machine = new Session(this.#sessionSettings(identity, directory), this.now());
-      const transfer = this.#add(socket, identity, machine, journal, this.#nameOf(identity.id));
+      const transfer = this.#add(socket, identity, machine, journal, name);
       transfer.ackHerald();
       this.report({ report: "opened", id: identity.id, port: identity.port });
     } catch (error) {
@@ -179,7 +209,7 @@ export class Receiver implements TransferHost {
 
   async #resume(id: string): Promise<void> {
     const { root } = this.#settings;
-    let socket: Deno.DatagramConn | undefined;
+    let socket: DatagramSocket | undefined;
     let file: JournalFile | undefined;
     try {
       const journal = this.#readJournal(id);
@@ -189,11 +219,13 @@ export class Receiver implements TransferHost {
       const ownBytes = place === undefined ? 0 : journalledEnd(journal.records);
       const session = new Session(this.#sessionSettings(identity, directory, ownBytes), this.now());
       const replayed = place === undefined ? undefined : replay(session, journal, this.now());
+      // It may be told while the port is waited for.
+      const name = this.#nameOf(id);
       socket = await this.#bind(identity);
       file = JournalFile.reopen(this.#fs, root, id);
       if (place === undefined || replayed === undefined) {
         if (journal.records.length > 0) file.rewrite(journal.head, []);
-        this.#add(socket, identity, session, file, this.#nameOf(id)).ackHerald();
+        this.#add(socket, identity, session, file, name).ackHerald();
       } else if (replayed.final !== undefined) {
         file.release();
         this.#raiseBoundsQuietly(directory, place);
@@ -201,9 +233,9 @@ export class Receiver implements TransferHost {
         this.#add(socket, identity, session, file, Promise.resolve(byAddress(place)));
       } else {
         session.enter("receiving", this.now());
-        const name = byAddress(place);
+        const known = byAddress(place);
         const files = reopenFiles(this.#fs, root, place, file, session, replayed);
-        this.#add(socket, identity, session, file, Promise.resolve(name), { files, name })
+        this.#add(socket, identity, session, file, Promise.resolve(known), { files, name: known })
           .resume(replayed.finishedSeqno);
       }
       this.report({ report: "opened", id, port: identity.port });
@@ -282,29 +314,29 @@ export class Receiver implements TransferHost {
   }
 
   #add(
-    socket: Deno.DatagramConn,
+    socket: DatagramSocket,
     identity: SessionIdentity,
     session: Session,
     journal: JournalFile,
     name: Promise<ClientName>,
     resumed?: Resumed,
   ): Transfer {
-    const { ackPort } = this.#settings;
-    const transfer = new Transfer(this, socket, identity, session, journal, ackPort, name, resumed);
+    const transfer = new Transfer(this, socket, identity, session, journal, name, resumed);
     this.#transfers.set(identity.id, transfer);
-    void transfer.run();
+    void transfer.receive();
     return transfer;
   }
 
-  async #bind({ local, port }: SessionIdentity): Promise<Deno.DatagramConn> {
+  async #bind({ local, port, client }: SessionIdentity): Promise<DatagramSocket> {
+    const peer = { hostname: client, port: this.#settings.ackPort };
     for (const startedMs = this.now();;) {
       try {
-        return this.#world.bind(local, port);
+        return this.#world.sockets.bind(local, port, peer);
       } catch (error) {
         // A receiver that crashed gives its ports back a moment later.
         const inUse = error instanceof Deno.errors.AddrInUse && port !== 0;
         if (!inUse || this.now() - startedMs > BIND_PATIENCE_MS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise<void>((resolve) => this.after(20, resolve));
       }
     }
   }

@@ -6,8 +6,9 @@
  */
 /// <reference lib="deno.worker" />
 import { realFileSystem } from "../../os/file_system.ts";
-import type { Order } from "../orders.ts";
-import { Receiver } from "./receiver.ts";
+import { openSockets } from "../../udp/open.ts";
+import type { Order, ReceiverSettings } from "../orders.ts";
+import { realClock, Receiver } from "./receiver.ts";
 import { ReportGate } from "./report_gate.ts";
 
 const LONG_JOURNAL_BYTES = 1024 * 1024;
@@ -16,15 +17,25 @@ const worker = self as unknown as DedicatedWorkerGlobalScope;
 let receiver: Receiver | undefined;
 const gate = new ReportGate((report) => worker.postMessage(report));
 
+/** Orders that came before the way to move datagrams was chosen. */
+const early: Order[] = [];
+
+async function start(settings: ReceiverSettings): Promise<void> {
+  const sockets = await openSockets(settings.native);
+  receiver = new Receiver(settings, {
+    fs: realFileSystem,
+    report: (report) => gate.pass(report),
+    sockets,
+    clock: realClock,
+    longJournalBytes: LONG_JOURNAL_BYTES,
+  });
+  gate.pass({ report: "ready", native: sockets.isNative });
+  for (const order of early) void receiver.obey(order);
+}
+
 worker.onmessage = (event: MessageEvent<Order>) => {
   if (event.data.order === "taken") gate.taken(event.data.reports);
-  else if (event.data.order === "start") {
-    receiver = new Receiver(event.data.settings, {
-      fs: realFileSystem,
-      report: (report) => gate.pass(report),
-      longJournalBytes: LONG_JOURNAL_BYTES,
-      bind: (hostname, port) => Deno.listenDatagram({ transport: "udp", hostname, port }),
-    });
-    void receiver.loop.tune();
-  } else void receiver?.obey(event.data);
+  else if (event.data.order === "start") void start(event.data.settings);
+  else if (receiver === undefined) early.push(event.data);
+  else void receiver.obey(event.data);
 };

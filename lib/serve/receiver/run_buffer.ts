@@ -1,26 +1,18 @@
 /**
- * Where a session receives its datagrams and gathers VMCORE messages that follow on each other, so that a burst is
- * written in one go.
+ * Where a session gathers VMCORE messages that follow on each other, so that a burst is written in one go.
  *
  * @module
  */
-import { HEADER_SIZE, MAX_BATCH_SIZE, MAX_DATAGRAM_SIZE } from "../../protocol/message.ts";
+import { MAX_BATCH_SIZE, MAX_DATAGRAM_SIZE } from "../../protocol/message.ts";
 
-/** The datagram comes to the front of the memory; the run begins here. */
-const RUN_AT = 65536;
 /** Bytes of a run: a batch of a kernel and another datagram. */
 const RUN_SIZE = 65536 + MAX_DATAGRAM_SIZE + 5;
 
-/** Memory for one datagram and one run of messages. */
+/** Memory for one run of messages. */
 export class RunBuffer {
-  readonly bytes = new Uint8Array(RUN_AT + RUN_SIZE);
+  readonly bytes = new Uint8Array(RUN_SIZE);
   /** The same memory, for looking for zeros. */
   readonly words = new Int32Array(this.bytes.buffer);
-  /** Receive into this. */
-  readonly datagram: Uint8Array<ArrayBuffer> = this.bytes.subarray(0, RUN_AT);
-  /** The header of what was received. */
-  readonly view = new DataView(this.bytes.buffer);
-  readonly runAt = RUN_AT;
 
   /** Offset of the run in the core file. */
   offset = 0;
@@ -48,14 +40,15 @@ export class RunBuffer {
     return this.#last < this.full || this.length >= MAX_BATCH_SIZE;
   }
 
-  /** Adds the payload of the datagram just received, which {@linkcode fits}. */
-  add(seqno: number, offset: number, length: number): void {
+  /** Adds a copy of a message's payload, which {@linkcode fits}. */
+  add(seqno: number, offset: number, payload: Uint8Array): void {
+    const length = payload.byteLength;
     if (this.count === 0) {
       this.offset = offset;
       this.seqno = seqno;
       this.full = length;
     }
-    this.bytes.copyWithin(RUN_AT + this.length, HEADER_SIZE, HEADER_SIZE + length);
+    this.bytes.set(payload, this.length);
     this.length += length;
     this.#last = length;
     this.count++;

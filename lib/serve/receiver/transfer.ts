@@ -11,16 +11,15 @@ import {
   MessageType,
   readOffset,
 } from "../../protocol/message.ts";
-import { AckSender } from "./ack_sender.ts";
-import type { Bursting, Bursts } from "./bursts.ts";
+import type { Datagram, DatagramSocket, DatagramTaker, Peer } from "../../udp/datagram_socket.ts";
 import type { Verdict } from "../session/completeness.ts";
 import type { DumpFiles } from "../store/dump_files.ts";
-import type { EventLoop } from "./event_loop.ts";
 import { describeError } from "../../os/system_error.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { JournalFile } from "../store/journal_file.ts";
 import type { Outcome } from "../events.ts";
 import type { ClientName, Report, SessionActivity } from "../orders.ts";
+import { DumpEnding } from "./dump_ending.ts";
 import { type DumpSurroundings, ReceivedDump, RefusedError, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "../session/session.ts";
@@ -39,8 +38,8 @@ export interface TransferHost extends DumpSurroundings {
   /** Monotonic time in ms. */
   now(): number;
   report(report: Report): void;
-  readonly loop: EventLoop;
-  readonly bursts: Bursts;
+  /** Does something after a while; returns how to take that back. */
+  after(waitMs: number, action: () => void): () => void;
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName, journal: JournalFile): DumpFiles;
   /** A complete dump is final. */
@@ -56,21 +55,20 @@ export interface Resumed {
 }
 
 /** A session with its socket and its files. */
-export class Transfer implements Bursting {
+export class Transfer implements DatagramTaker {
   readonly identity: SessionIdentity;
   readonly session: Session;
   readonly #host: TransferHost;
-  readonly #socket: Deno.DatagramConn;
-  readonly #ackPort: number;
-  readonly #acks: AckSender;
-  readonly #buffer = new RunBuffer();
+  readonly #socket: DatagramSocket;
+  readonly #run = new RunBuffer();
   readonly #name: Promise<ClientName>;
   readonly #reports: TransferReports;
+  readonly #ends: DumpEnding;
   #dump: ReceivedDump | undefined;
   readonly #journal: JournalFile;
   /** When the run at hand began. */
   #heardMs = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelTimer: () => void = () => {};
   #stopping = false;
   #closed = false;
   /** The dump is being made final, or given up. */
@@ -84,11 +82,10 @@ export class Transfer implements Bursting {
    */
   constructor(
     host: TransferHost,
-    socket: Deno.DatagramConn,
+    socket: DatagramSocket,
     identity: SessionIdentity,
     session: Session,
     journal: JournalFile,
-    ackPort: number,
     name: Promise<ClientName>,
     resumed?: Resumed,
   ) {
@@ -96,54 +93,31 @@ export class Transfer implements Bursting {
     this.#socket = socket;
     this.identity = identity;
     this.session = session;
-    this.#ackPort = ackPort;
     this.#name = name;
     this.#journal = journal;
     if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
-    const to: Deno.NetAddr = { transport: "udp", hostname: identity.client, port: ackPort };
-    const onError = (error: unknown) => {
-      if (this.#closed) return;
-      this.#reports.notices.provoked(
-        "debug",
-        ACKS_FAILED,
-        `an ack could not be sent: ${describeError(error)}`,
-      );
-    };
-    this.#acks = new AckSender(socket, to, onError, () => host.bursts.watch(this));
     this.#reports = new TransferReports(identity, (report) => host.report(report));
+    this.#ends = new DumpEnding(this.#reports, (files) => host.completed(files));
   }
 
   get gathered(): number {
-    return this.#buffer.count;
+    return this.#run.count;
+  }
+
+  get mayWait(): boolean {
+    return this.#dump === undefined && this.session.phase === "heralded";
   }
 
   /** Acks the HERALD, or a repeated one. */
   ackHerald(): void {
-    this.#acks.queue.push(this.identity.heraldSeqno);
+    this.#socket.acks.push(this.identity.heraldSeqno);
     this.#flushAcks();
   }
 
   /** Receives until the socket is closed. */
-  async run(): Promise<void> {
+  async receive(): Promise<void> {
     this.#setTimer();
-    const { datagram } = this.#buffer;
-    const { loop } = this.#host;
-    while (!this.#closed) {
-      let received: [Uint8Array, Deno.Addr];
-      try {
-        received = await this.#socket.receive(datagram);
-      } catch (error) {
-        if (this.#closed) return;
-        // An ICMP error, on systems that report it here, is anybody's word: it ends nothing (weakness 16).
-        this.#reports.notices.provoked("debug", RECEIVES_FAILED, `a receive failed: ${describeError(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        continue;
-      }
-      const opening = this.#take(received[0].byteLength, received[1] as Deno.NetAddr);
-      if (opening !== undefined) await opening;
-      loop.spend(1);
-      if (loop.spent) await loop.turn();
-    }
+    await this.#socket.receive(this);
   }
 
   /** Writes the run at hand and sends the acks that are due. */
@@ -159,7 +133,7 @@ export class Transfer implements Bursting {
     this.#stopping = true;
     if (this.session.phase === "receiving") {
       this.#writeRun();
-      this.#acks.flush(1);
+      this.#socket.flush(1);
     }
     if (this.session.phase === "receiving") this.#abandon("error", "the server was stopped", true);
     await this.#ending;
@@ -214,29 +188,35 @@ export class Transfer implements Bursting {
     this.#reports.progress(this.#dump, this.session);
   }
 
+  foreign({ hostname, port }: Peer): void {
+    const text = `a datagram from ${hostname}:${port}, who is not the client, was ignored`;
+    this.#reports.notices.provoked("warning", FOREIGN, text);
+  }
+
+  failed(what: "receive" | "send", error: unknown): void {
+    const [kind, text] = what === "send"
+      ? [ACKS_FAILED, "an ack could not be sent"] as const
+      : [RECEIVES_FAILED, "a receive failed"] as const;
+    this.#reports.notices.provoked("debug", kind, `${text}: ${describeError(error)}`);
+  }
+
   /** One datagram; the promise is only there while the first data waits for the client's name. */
-  #take(size: number, from: Deno.NetAddr): Promise<void> | undefined {
-    if (from.port !== this.#ackPort || from.hostname !== this.identity.client) {
-      const text = `a datagram from ${from.hostname}:${from.port}, who is not the client, was ignored`;
-      this.#reports.notices.provoked("warning", FOREIGN, text);
-      return undefined;
-    }
-    const { view } = this.#buffer;
+  take(datagram: Datagram): Promise<void> | undefined {
+    if (this.#closed) return undefined;
+    const { view, size } = datagram;
     const error = checkHeader(view, 0, size);
     if (error !== undefined) {
       this.#reports.notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
       return undefined;
     }
     const type = view.getUint32(HeaderField.TYPE);
-    if (this.#dump === undefined && this.session.phase === "heralded" && type !== MessageType.FINISHED) {
-      return this.#openThenDispatch(type, size);
-    }
-    this.#dispatch(type, size);
+    if (this.mayWait && type !== MessageType.FINISHED) return this.#openThenDispatch(type, datagram);
+    this.#dispatch(type, datagram);
     return undefined;
   }
 
-  async #openThenDispatch(type: number, size: number): Promise<void> {
-    const { view } = this.#buffer;
+  async #openThenDispatch(type: number, datagram: Datagram): Promise<void> {
+    const { view, size } = datagram;
     const seqno = view.getUint32(HeaderField.SEQNO);
     const offset = readOffset(view, 0);
     if (!this.session.canBeginWith(type as MessageType, seqno, offset, size - HEADER_SIZE)) return;
@@ -256,7 +236,7 @@ export class Transfer implements Bursting {
       this.#close(true);
       return;
     }
-    this.#dispatch(type, size);
+    this.#dispatch(type, datagram);
     this.#setTimer();
   }
 
@@ -271,33 +251,32 @@ export class Transfer implements Bursting {
     this.#dump = new ReceivedDump(this.identity, name, this.session, files, this.#host);
   }
 
-  #dispatch(type: number, size: number): void {
-    const { view, datagram } = this.#buffer;
+  #dispatch(type: number, { bytes, view, size }: Datagram): void {
     const seqno = view.getUint32(HeaderField.SEQNO);
     const offset = readOffset(view, 0);
-    if (type === MessageType.VMCORE) this.#data(seqno, offset, size - HEADER_SIZE);
+    const payload = bytes.subarray(HEADER_SIZE, size);
+    if (type === MessageType.VMCORE) this.#data(seqno, offset, payload);
     else if (type !== MessageType.HERALD) {
-      const payload = datagram.subarray(HEADER_SIZE, size);
       this.#control({ type: type as MessageType, seqno, offset, payload });
     }
   }
 
-  #data(seqno: number, offset: number, length: number): void {
+  #data(seqno: number, offset: number, payload: Uint8Array): void {
+    const length = payload.byteLength;
     // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
-    if (this.#buffer.count === 0) this.#heardMs = this.#host.now();
+    if (this.#run.count === 0) this.#heardMs = this.#host.now();
     switch (this.session.data(seqno, offset, length, this.#heardMs)) {
       case DataVerdict.STORE:
-        if (!this.#buffer.fits(seqno, offset, length)) this.endOfBurst();
-        this.#buffer.add(seqno, offset, length);
-        if (this.#buffer.ended) this.endOfBurst();
-        else this.#host.bursts.watch(this);
+        if (!this.#run.fits(seqno, offset, length)) this.endOfBurst();
+        this.#run.add(seqno, offset, payload);
+        if (this.#run.ended) this.endOfBurst();
         return;
       case DataVerdict.COMPARE:
         this.#writeRun();
-        this.#repeat(seqno, offset, length);
+        this.#repeat(seqno, offset, payload);
         return;
       case DataVerdict.ACK:
-        this.#acks.queue.push(seqno);
+        this.#socket.acks.push(seqno);
         this.#flushAcks();
         return;
       case DataVerdict.IMPOSSIBLE:
@@ -312,16 +291,14 @@ export class Transfer implements Bursting {
     }
   }
 
-  #repeat(seqno: number, offset: number, length: number): void {
-    const payload = this.#buffer.datagram.subarray(HEADER_SIZE, HEADER_SIZE + length);
+  #repeat(seqno: number, offset: number, payload: Uint8Array): void {
     try {
       if (this.session.phase === "receiving") {
-        this.#dump?.repeat({ seqno, offset, payload }, this.#heardMs, this.#acks.queue);
+        this.#dump?.repeat({ seqno, offset, payload }, this.#heardMs, this.#socket.acks);
       }
     } catch (error) {
       this.#failFrom(error);
     }
-    this.#host.bursts.watch(this);
   }
 
   #ignore(why: string): void {
@@ -329,10 +306,10 @@ export class Transfer implements Bursting {
   }
 
   #writeRun(): void {
-    const run = this.#buffer;
+    const run = this.#run;
     if (run.count === 0) return;
     try {
-      if (this.session.phase === "receiving") this.#dump?.store(run, this.#host.now(), this.#acks.queue);
+      if (this.session.phase === "receiving") this.#dump?.store(run, this.#host.now(), this.#socket.acks);
     } catch (error) {
       this.#failFrom(error);
     }
@@ -341,7 +318,7 @@ export class Transfer implements Bursting {
 
   #control(message: Message): void {
     this.#writeRun();
-    const effects = this.session.control(message, this.#host.now(), this.#acks.queue);
+    const effects = this.session.control(message, this.#host.now(), this.#socket.acks);
     try {
       for (const effect of effects) this.#perform(effect, message.seqno);
     } catch (error) {
@@ -369,7 +346,7 @@ export class Transfer implements Bursting {
         this.#ignore(effect.why);
         return;
       case "ack":
-        this.#acks.queue.push(effect.seqno);
+        this.#socket.acks.push(effect.seqno);
         return;
       case "finalize":
         this.#ending = this.#finalize(seqno, effect.verdict);
@@ -390,15 +367,7 @@ export class Transfer implements Bursting {
     for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
     this.#flushAcks();
     this.#setTimer();
-    this.#reports.finished(dump, verdict.complete ? "success" : "error", verdict, verdict.reason, false);
-    this.#aftermath = this.#afterFinal(dump.files, verdict.complete);
-  }
-
-  /** What no ack depends on, and no dump: one after the other, each whatever became of the others. */
-  async #afterFinal(files: DumpFiles, complete: boolean): Promise<void> {
-    await this.#tryOnDisk("close the dump's files", () => files.closeFinal());
-    await this.#tryOnDisk("note the next number of its dumps", () => files.raiseBounds());
-    if (complete) await this.#tryOnDisk("remove old dumps", () => this.#host.completed(files));
+    this.#aftermath = this.#ends.afterFinal(dump, verdict);
   }
 
   #failFrom(error: unknown): void {
@@ -420,38 +389,25 @@ export class Transfer implements Bursting {
 
   async #giveUp(outcome: Outcome, text: string, resumable: boolean): Promise<void> {
     this.session.end();
-    this.#acks.queue.length = 0;
+    this.#socket.acks.length = 0;
     const dump = this.#dump;
-    let isLabelled = true;
-    if (dump !== undefined) {
-      const verdict = this.session.verdict();
-      const error = await dump.abandon(verdict, text);
-      isLabelled = error === undefined;
-      if (!isLabelled) this.#reports.notLabelled(describeError(error));
-      this.#reports.finished(dump, outcome, verdict, text, resumable);
-      if (!resumable) {
-        await this.#tryOnDisk("note the next number of its dumps", () => dump.files.raiseBounds());
-      }
-    }
+    const isLabelled = dump === undefined ||
+      await this.#ends.label(dump, this.session, outcome, text, resumable);
     // What could not be labelled is tried again from its journal.
     this.#close(isLabelled && !resumable);
   }
 
   #flushAcks(): void {
-    const { loop, bursts } = this.#host;
-    loop.spend(this.#acks.flush(this.session.acksTwice ? 2 : 1, loop.room));
-    // The rest goes in the next turn.
-    if (this.#acks.ready) bursts.watch(this);
+    this.#socket.flush(this.session.acksTwice ? 2 : 1);
   }
 
   #close(forget: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#acks.close();
+    this.#cancelTimer();
     this.#socket.close();
     const files = this.#dump?.files;
-    void this.#tryOnDisk("close the dump's files", () => {
+    void this.#ends.tryOnDisk("close the dump's files", () => {
       if (files === undefined) this.#journal.close({ forget });
       else files.close({ forget });
     });
@@ -459,35 +415,26 @@ export class Transfer implements Bursting {
     this.#host.closed(this);
   }
 
-  /** Does what no ack depends on. */
-  async #tryOnDisk(what: string, step: () => void | Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (error) {
-      this.#reports.notices.tell("warning", `cannot ${what}: ${describeError(error)}`);
-    }
-  }
-
   #setTimer(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer();
     // One that is given up is closed when its dump is labelled.
     if (this.#closed || this.session.phase === "ended") return;
     const waitMs = this.session.deadlineMs - this.#host.now();
     // Timers take 31 bits; a far deadline is looked at again on the way.
-    if (waitMs !== Infinity) this.#timer = setTimeout(this.#onTimer, Math.min(Math.max(waitMs, 1), 60_000));
+    if (waitMs === Infinity) return;
+    this.#cancelTimer = this.#host.after(Math.min(Math.max(waitMs, 1), 60_000), this.#onTimer);
   }
 
   readonly #onTimer = async (): Promise<void> => {
     // What has arrived by now counts, also what still waits in the socket.
-    await this.#host.loop.turn();
-    await this.#host.loop.turn();
+    await this.#socket.settle();
     if (this.#closed || this.#stopping) return;
     this.endOfBurst();
     if (this.session.phase === "ended") return;
     const due = this.session.due(this.#host.now());
     switch (due.do) {
       case "expire-acks":
-        this.session.expireAcks(this.#host.now(), this.#acks.queue);
+        this.session.expireAcks(this.#host.now(), this.#socket.acks);
         this.#recordAcknowledgement();
         this.#flushAcks();
         break;

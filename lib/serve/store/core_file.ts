@@ -30,23 +30,16 @@ export class CoreFile {
   }
 
   /**
-   * Writes `bytes[at, at + length)` at `offset`. Blocks of zeros, or the parts of them that are there, are left out
+   * Writes `bytes[0, length)` at `offset`. Blocks of zeros, or the parts of them that are there, are left out
    * where nothing was written before; the file is prolonged over them and stays sparse.
    *
    * @param words the same memory as `bytes`, from its start
    * @param fresh nothing was written to any of it before
    */
-  write(
-    bytes: Uint8Array,
-    words: Int32Array,
-    at: number,
-    length: number,
-    offset: number,
-    fresh: boolean,
-  ): void {
+  write(bytes: Uint8Array, words: Int32Array, length: number, offset: number, fresh: boolean): void {
     const end = offset + length;
-    if (!fresh) this.#fs.write(this.#fd, bytes, at, length, offset);
-    else this.#writeSparsely(bytes, words, at, length, offset);
+    if (!fresh) this.#fs.write(this.#fd, bytes, 0, length, offset);
+    else this.#writeSparsely(bytes, words, length, offset);
     this.#unsyncedBytes += length;
     if (end > this.#size) this.#size = end;
   }
@@ -81,20 +74,20 @@ export class CoreFile {
     else void this.#syncing.then(() => this.#fs.close(this.#fd)).catch(() => {});
   }
 
-  #writeSparsely(bytes: Uint8Array, words: Int32Array, at: number, length: number, offset: number): void {
-    let pending = 0; // start of what is to be written, relative to `at`
+  #writeSparsely(bytes: Uint8Array, words: Int32Array, length: number, offset: number): void {
+    let pending = 0; // start of what is to be written
     for (let position = 0; position < length;) {
       const next = Math.min(length, position + BLOCK_SIZE - (offset + position) % BLOCK_SIZE);
-      if (isZero(bytes, words, at + position, at + next)) {
+      if (isZero(bytes, words, position, next)) {
         if (position > pending) {
-          this.#fs.write(this.#fd, bytes, at + pending, position - pending, offset + pending);
+          this.#fs.write(this.#fd, bytes, pending, position - pending, offset + pending);
         }
         pending = next;
       }
       position = next;
     }
     if (pending < length) {
-      this.#fs.write(this.#fd, bytes, at + pending, length - pending, offset + pending);
+      this.#fs.write(this.#fd, bytes, pending, length - pending, offset + pending);
     } else if (offset + length > this.#size) {
       this.#fs.truncate(this.#fd, offset + length);
     }

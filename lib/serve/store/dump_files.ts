@@ -19,6 +19,8 @@ const KEY_FILE_MODE = 0o400;
 /** What becomes of a finished dump. */
 export interface Ending {
   readonly complete: boolean;
+  /** Unix time in ms. */
+  readonly atMs: number;
   readonly encrypted: boolean;
   readonly compression: Compression;
   /** Size of the core file, where it is not where the last byte was written. */
@@ -196,7 +198,7 @@ export class DumpFiles {
     await this.#label(ending.info);
     await this.#fs.syncDirectory(this.directory);
     try {
-      this.journal.append({ final: ending.complete, atMs: Date.now(), core: this.#core });
+      this.journal.append({ final: ending.complete, atMs: ending.atMs, core: this.#core });
     } catch {
       // The dump is final. A server that is started again makes it final once more, which changes nothing.
     }

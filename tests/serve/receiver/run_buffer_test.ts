@@ -1,18 +1,17 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HEADER_SIZE, MAX_PAYLOAD_SIZE } from "../../../lib/protocol/message.ts";
+import { MAX_PAYLOAD_SIZE } from "../../../lib/protocol/message.ts";
 import { RunBuffer } from "../../../lib/serve/receiver/run_buffer.ts";
 
-/** Puts a datagram's payload where the socket would, and adds it if it fits. */
+/** Adds a payload if it fits. */
 function receive(buffer: RunBuffer, seqno: number, offset: number, payload: Uint8Array): boolean {
   if (!buffer.fits(seqno, offset, payload.byteLength)) return false;
-  buffer.datagram.set(payload, HEADER_SIZE);
-  buffer.add(seqno, offset, payload.byteLength);
+  buffer.add(seqno, offset, payload);
   return true;
 }
 
 function run(buffer: RunBuffer): Uint8Array {
-  return buffer.bytes.subarray(buffer.runAt, buffer.runAt + buffer.length);
+  return buffer.bytes.subarray(0, buffer.length);
 }
 
 const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);

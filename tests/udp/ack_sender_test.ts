@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { decodeAck } from "../../../lib/protocol/message.ts";
-import { AckSender } from "../../../lib/serve/receiver/ack_sender.ts";
+import { decodeAck } from "../../lib/protocol/message.ts";
+import { AckSender } from "../../lib/udp/ack_sender.ts";
 
 const TO: Deno.NetAddr = { transport: "udp", hostname: "192.0.2.7", port: 20024 };
 

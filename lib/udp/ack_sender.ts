@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ACK_SIZE } from "../../protocol/message.ts";
+import { ACK_SIZE } from "../protocol/message.ts";
 
 /** Acks under way at once. */
 const SLOTS = 1024;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { EventLoop } from "../../../lib/serve/receiver/event_loop.ts";
-import { freshAddress } from "../../end_to_end/addresses.ts";
+import { EventLoop } from "../../lib/udp/event_loop.ts";
+import { freshAddress } from "../end_to_end/addresses.ts";
 
 /** More than any receive or send takes that needs not wait. */
 const MICROTASKS = 8;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type Bursting, Bursts } from "../../../lib/serve/receiver/bursts.ts";
-import { EventLoop } from "../../../lib/serve/receiver/event_loop.ts";
+import { type Bursting, Bursts } from "../../lib/udp/bursts.ts";
+import { EventLoop } from "../../lib/udp/event_loop.ts";
 
 /** A session that counts how often its burst ended, and how much it had then. */
 class FakeSession implements Bursting {

@@ -1,0 +1,72 @@
+/**
+ * The few functions of glibc that move datagrams, and the layouts of what they take (reference native-datagrams.md, sections 2
+ * and 3): Linux, 64 bits, little-endian.
+ *
+ * @module
+ */
+
+/** Where glibc lies on the systems that this is for; `--allow-ffi` and the receivers' permissions name the same. */
+export const LIBC_PATHS = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+] as const;
+
+/** Sizes in bytes, and places in them. */
+export const Layout = {
+  IOVEC: 16,
+  MMSGHDR: 64,
+  /** Of `struct mmsghdr`: where its `msghdr` has the name, its length, the vectors, their number; then the datagram's length. */
+  NAME: 0,
+  NAME_LENGTH: 8,
+  VECTORS: 16,
+  VECTOR_COUNT: 24,
+  LENGTH: 56,
+  SOCKADDR: 16,
+  /** Of `struct sockaddr_in`: family in host order, port and address in network order. */
+  FAMILY: 0,
+  PORT: 2,
+  ADDRESS: 4,
+} as const;
+
+/** Numbers that the system knows these by. */
+export const Constant = {
+  AF_INET: 2,
+  SOCK_DGRAM: 2,
+  SOL_SOCKET: 1,
+  SO_TYPE: 3,
+  SO_RCVBUF: 8,
+  MSG_DONTWAIT: 0x40,
+} as const;
+
+const SYMBOLS = {
+  recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "usize"], result: "i32" },
+  sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+} as const;
+
+/** The functions. They answer -1 where they fail. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** Opens glibc; `undefined` where it is not, is not permitted, or the machine is another. */
+export function openLibc(): Libc | undefined {
+  const { os, arch } = Deno.build;
+  if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return undefined;
+  for (const path of LIBC_PATHS) {
+    try {
+      return Deno.dlopen(path, SYMBOLS).symbols;
+    } catch {
+      // Not there, or not permitted.
+    }
+  }
+  return undefined;
+}
+
+/** The address of a buffer, which must be kept alive and where it is for as long as that is used. */
+export function addressOf(libc: Libc, buffer: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(libc.memcpy(buffer, buffer, 0n));
+}

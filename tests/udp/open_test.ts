@@ -1,0 +1,74 @@
+import { assertEquals } from "@std/assert";
+import { openLibc } from "../../lib/udp/native_abi.ts";
+import { NativeMover } from "../../lib/udp/native_mover.ts";
+import { works } from "../../lib/udp/open.ts";
+
+const libc = openLibc();
+const without = libc === undefined ? " [skipped: glibc on 64-bit Linux is not there]" : "";
+
+function test(name: string, mover: () => NativeMover, expected: boolean): void {
+  const fn = async () => assertEquals(await works(mover(), "127.0.0.1"), expected);
+  Deno.test({ name: name + without, ignore: libc === undefined, fn });
+}
+
+test("the trial passes what works", () => new NativeMover(libc!), true);
+
+/** Ways in which a system's library could be another than the one that its layouts were taken from. */
+const BROKEN: Record<string, (good: NativeMover) => Partial<NativeMover>> = {
+  "loses a datagram": (good) => {
+    let count = 0;
+    return { drain: (fd, take) => good.drain(fd, (...got) => ++count === 70 ? undefined : take(...got)) };
+  },
+  "takes them in another order": (good) => ({
+    drain: (fd, take) => {
+      const all: (() => void)[] = [];
+      good.drain(fd, (datagram, address, port) => {
+        const copy = datagram.bytes.slice();
+        const { size } = datagram;
+        all.unshift(() => take({ bytes: copy, view: new DataView(copy.buffer), size }, address, port));
+      });
+      for (const one of all) one();
+    },
+  }),
+  "has the length elsewhere": (good) => ({
+    drain: (fd, take) =>
+      good.drain(fd, ({ bytes, view }, ...from) => take({ bytes, view, size: 0 }, ...from)),
+  }),
+  "has the bytes of the address turned round": (good) => ({
+    drain: (fd, take) => good.drain(fd, (datagram, _, port) => take(datagram, 0x0100007f, port)),
+  }),
+  "brings datagrams where none are": (good) => ({
+    drain: (fd, take) => {
+      const bytes = new Uint8Array(8);
+      take({ bytes, view: new DataView(bytes.buffer), size: 8 }, 0, 0);
+      good.drain(fd, take);
+    },
+  }),
+  "brings nothing": () => ({ drain: () => {} }),
+  "sends fewer acks than it says": (good) => ({
+    sendAcks: (fd, seqnos, ...to) => good.sendAcks(fd, seqnos.slice(0, 90), ...to) + 10,
+  }),
+  "sends other numbers": (good) => ({
+    sendAcks: (fd, seqnos, ...to) => good.sendAcks(fd, seqnos.map((seqno) => seqno ^ 1), ...to),
+  }),
+  "finds no descriptor": () => ({ descriptorOf: () => undefined }),
+  "finds the wrong descriptor": () => ({ descriptorOf: () => 0 }),
+  "throws": () => ({
+    drain: () => {
+      throw new TypeError("not a buffer");
+    },
+  }),
+};
+
+for (const [name, breakIt] of Object.entries(BROKEN)) {
+  test(`the trial fails what ${name}`, () => {
+    const good = new NativeMover(libc!);
+    const all: Pick<NativeMover, "drain" | "sendAcks" | "descriptorOf"> = {
+      drain: (...given) => good.drain(...given),
+      sendAcks: (...given) => good.sendAcks(...given),
+      descriptorOf: (...given) => good.descriptorOf(...given),
+      ...breakIt(good),
+    };
+    return all as NativeMover;
+  }, false);
+}
