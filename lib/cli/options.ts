@@ -5,11 +5,13 @@
  */
 import {
   address,
+  addressPort,
   bindAddress,
   choice,
   type Completion,
   count,
   directory,
+  dnsName,
   duration,
   file,
   hostPort,
@@ -120,6 +122,14 @@ export const serveOptions = {
   },
   workers: { value: count(1, 256), defaultInWords: "number of cores", help: "receiver threads" },
   "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
+  http: { value: addressPort, defaultInWords: "off", help: "status page, JSON, /metrics, /healthz, /readyz" },
+  "http-public": { help: "let --http listen on an address that others reach" },
+  "http-host": {
+    value: dnsName,
+    repeatable: true,
+    defaultInWords: "addresses and localhost",
+    help: "name that the status page may be asked by",
+  },
   "no-dns": { help: "name dumps by address, not by host name" },
   "log-format": { value: choice("text", "json"), default: "text", help: "form of the log" },
   quiet: { short: "q", help: "log warnings and errors only" },

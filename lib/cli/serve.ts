@@ -17,13 +17,14 @@ import type { Observe, ServerEvent } from "../serve/events.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
 import { Hook, PASSED_ON } from "../serve/observers/hook.ts";
 import { Log } from "../serve/observers/log.ts";
-import { checkReadiness, roomFor } from "../serve/readiness.ts";
+import { roomFor } from "../serve/readiness.ts";
 import { startReceiver } from "../serve/receiver_pool.ts";
 import { leastRoom } from "../serve/store/space.ts";
 import { StateDirectory, StateDirectoryError } from "../serve/store/state_directory.ts";
 import { type ServerParts, type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { quote } from "../text/escape.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
+import { Operations } from "./operations.ts";
 import type { serveCommand, serveOptions, Values } from "./options.ts";
 import type { Invocation } from "./parse.ts";
 
@@ -44,12 +45,13 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
   const output = new LineWriter((bytes) => Deno.stderr.write(bytes));
   const log = openLog(options, output);
   const program = findProgram(options.exec);
+  const operations = new Operations(options);
   const pidFile = options.pidfile === undefined ? undefined : await openPidFile(options.pidfile);
   try {
     const state = await openState(settings.root, options.dir);
     const descriptors = await descriptorLimit();
     if (program === undefined) await Deno.permissions.revoke({ name: "run" });
-    const observers: Observe[] = [(event) => log.observe(event)];
+    const observers: Observe[] = [(event) => log.observe(event), (event) => operations.observe(event)];
     const observe = (event: ServerEvent) => observers.forEach((observer) => observer(event));
     const hook = program === undefined
       ? undefined
@@ -77,12 +79,13 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
     // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
     const signalled = stopSignal();
     announce(observe, limited, supervisor.addresses, descriptors);
-    for (const finding of checkReadiness(realFileSystem, { ...settings, room })) {
-      observe({ event: "not-ready", ...finding });
+    const started = operations.start({ supervisor, settings, limited, room, descriptors, observe });
+    if (await Promise.race([started, signalled, supervisor.failed]) === "started") {
+      observe({ event: "ready" });
     }
-    observe({ event: "ready" });
     return await untilStopped(supervisor, signalled, observe, hook);
   } finally {
+    await operations.stop();
     log.tellLeftOut();
     await output.flushed(LOG_PATIENCE_MS);
     pidFile?.remove();

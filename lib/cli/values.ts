@@ -135,6 +135,30 @@ export function choice<const W extends string>(...words: W[]): ValueKind<W> {
   );
 }
 
+/** A local address with its port. */
+export interface AddressPort {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `ADDR:PORT`, an IPv4 address. */
+export const addressPort: ValueKind<AddressPort> = kind("ADDR:PORT", "none", (value) => {
+  const [, address = "", portText = ""] = /^([\d.]{7,15}):(\d{1,5})$/.exec(value) ?? [];
+  return parseAddress(address) === undefined || Number(portText) < 1 || Number(portText) > 65535
+    ? expected("an IPv4 address and a port, such as 127.0.0.1:9123")
+    : { address, port: Number(portText) };
+});
+
+/** A name in DNS. */
+export const dnsName: ValueKind<string> = kind(
+  "NAME",
+  "none",
+  (value) =>
+    /^[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}$/.test(value)
+      ? value.toLowerCase()
+      : expected("a host name, such as dumps.example.org"),
+);
+
 /** `HOST` or `HOST:PORT`. */
 export const hostPort: ValueKind<HostPort> = kind("HOST[:PORT]", "none", (value) => {
   const [, host = "", portText] = /^([A-Za-z0-9._-]+)(?::(\d+))?$/.exec(value) ?? [];

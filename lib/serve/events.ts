@@ -75,7 +75,15 @@ export type ServerEvent =
   }
   | { readonly event: "capacity"; readonly dumps: number; readonly descriptors: number | null }
   | { readonly event: "client-setup"; readonly dumpon: string }
-  | { readonly event: "not-ready"; readonly check: string; readonly problem: string; readonly advice: string }
+  | {
+    readonly event: "not-ready";
+    readonly check: string;
+    readonly problem: string;
+    readonly advice: string;
+    /** No dump would be taken now. */
+    readonly blocks: boolean;
+  }
+  | { readonly event: "mended"; readonly check: string }
   | { readonly event: "ready" }
   | { readonly event: "datagrams"; readonly native: boolean }
   | { readonly event: "stopping" }
@@ -150,6 +158,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
     "For how many dumps at once there is room, by the limits and the descriptors the process may open",
   "client-setup": "The command that a FreeBSD client needs",
   "not-ready": "A check of readiness found what would make a dump fail, and what to do about it",
+  "mended": "What a check of readiness had found is well again",
   "ready": "The server waits for clients",
   "datagrams": "How datagrams are moved: many in one system call, or by Deno's operations, one at a time",
   "stopping": "A signal asked it to stop",

@@ -25,10 +25,12 @@ const MOST_LIKELY_PERCENT = 100;
 
 /** What a check found. */
 export interface Finding {
-  /** Which check: `free-space`, `min-free`, `path`, `timeout`, `descriptors`, `directory`. */
+  /** Which check: `free-space`, `min-free`, `path`, `timeout`, `descriptors`, `directory`, `addresses`, `receivers`, `sessions`. */
   readonly check: string;
   readonly problem: string;
   readonly advice: string;
+  /** No dump would be taken now. */
+  readonly blocks: boolean;
 }
 
 /** What is looked at. */
@@ -57,6 +59,47 @@ export function checkReadiness(fs: FileSystem, subject: Subject): Finding[] {
   );
 }
 
+/** How a running server is. */
+export interface Running {
+  readonly addresses: readonly string[];
+  /** Sessions that receive data. */
+  readonly busy: number;
+  readonly mostSessions: number;
+  /** Receivers that did not answer, of how many. */
+  readonly silent: number;
+  readonly receivers: number;
+}
+
+/** Looks at what can only go wrong while a server runs. */
+export function checkRunning({ addresses, busy, mostSessions, silent, receivers }: Running): Finding[] {
+  const findings: Finding[] = [];
+  if (addresses.length === 0) {
+    findings.push({
+      check: "addresses",
+      problem: "The server listens on no address",
+      advice: "the machine has none; no dump can be received until it has",
+      blocks: true,
+    });
+  }
+  if (silent > 0) {
+    findings.push({
+      check: "receivers",
+      problem: `${silent} of ${receivers} receivers do not answer`,
+      advice: "a disk that hangs holds them up, or the machine is overloaded",
+      blocks: silent >= receivers,
+    });
+  }
+  if (busy >= mostSessions) {
+    findings.push({
+      check: "sessions",
+      problem: `${busy} dumps are running, and --max-sessions and the open files allow ${mostSessions}`,
+      advice: "further clients are refused until one ends; raise --max-sessions or the limit of open files",
+      blocks: true,
+    });
+  }
+  return findings;
+}
+
 function checkDirectory(fs: FileSystem, { root }: Subject): Finding | undefined {
   const path = join(root, `.netdump/probe.${crypto.randomUUID().slice(0, 8)}`);
   try {
@@ -68,6 +111,7 @@ function checkDirectory(fs: FileSystem, { root }: Subject): Finding | undefined 
       check: "directory",
       problem: `Cannot create a file in dump directory ${quote(root)}: ${describeError(error)}`,
       advice: "no dump can be received until that is mended",
+      blocks: true,
     };
   }
 }
@@ -81,6 +125,7 @@ function checkPath(fs: FileSystem, { root, defaultPath }: Subject): Finding | un
       check: "path",
       problem: `The default path ${quote(defaultPath)} cannot be used: ${escapeLine(describeError(error))}`,
       advice: `make the directory; until then dumps go to ${escapeLine(root)} itself`,
+      blocks: false,
     };
   }
 }
@@ -93,6 +138,7 @@ function checkSpace(fs: FileSystem, { root, defaultPath, minFree }: Subject): Fi
     problem: `${escapeLine(room.directory)} has ${formatSize(room.freeBytes)} free, and ` +
       `${formatSize(room.keptBytes)} are to be kept free`,
     advice: "every dump is refused until there is more room or --min-free is lower",
+    blocks: true,
   };
 }
 
@@ -102,6 +148,7 @@ function checkMinFree(_fs: FileSystem, { minFree }: Subject): Finding | undefine
     check: "min-free",
     problem: `--min-free ${minFree} means ${minFree} bytes`,
     advice: `write ${minFree}% or ${minFree}G if that is what you mean`,
+    blocks: false,
   };
 }
 
@@ -112,6 +159,7 @@ function checkTimeout(_fs: FileSystem, { timeoutMs }: Subject): Finding | undefi
     problem: `--timeout ${formatDuration(timeoutMs)} is less than a kernel's patience of ` +
       formatDuration(KERNEL_PATIENCE_MS),
     advice: "a dump whose client waits for a lost ack will be given up; the default is 10m",
+    blocks: false,
   };
 }
 
@@ -121,5 +169,6 @@ function checkRoom(_fs: FileSystem, { room, mostSessions }: Subject): Finding | 
     check: "descriptors",
     problem: `The process may open files for ${room} dumps at once only, --max-sessions is ${mostSessions}`,
     advice: "raise the limit of open files (ulimit -n, LimitNOFILE=)",
+    blocks: false,
   };
 }

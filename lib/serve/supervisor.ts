@@ -18,6 +18,7 @@ import type { FinishedReport, ReceiverSettings, Report } from "./orders.ts";
 import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
 import { type Refusal, Refusals } from "./refusals.ts";
 import { lookAt } from "./restart.ts";
+import { RollCall } from "./roll_call.ts";
 import type { SessionIdentity } from "./session/journal.ts";
 import { SessionTable, type TableEntry } from "./session_table.ts";
 import { type DumpLocation, linkNewest, locationProblem } from "./store/links.ts";
@@ -69,6 +70,9 @@ export class Supervisor {
   readonly #told = new Set<string>();
   #takingUp: Promise<void> = Promise.resolve();
   #toldDatagrams = false;
+  readonly #rollCall = new RollCall((receiver, number) =>
+    this.#pool.order(receiver, { order: "ping", number })
+  );
 
   /**
    * Starts a server: binds its addresses, starts its receivers, takes up sessions that an earlier server left.
@@ -107,6 +111,23 @@ export class Supervisor {
   /** Addresses it listens on. */
   get addresses(): string[] {
     return this.#sockets.addresses;
+  }
+
+  /** Number of sessions by stage. */
+  get stages(): Record<TableEntry["stage"], number> {
+    const stages = { heralded: 0, data: 0, finished: 0 };
+    for (const { stage } of this.#sessions.all()) stages[stage]++;
+    return stages;
+  }
+
+  /** Number of receivers that run. */
+  get receivers(): number {
+    return this.#pool.running.length;
+  }
+
+  /** Asks each receiver whether it is there; resolves with those that do not answer in time. */
+  silentReceivers(patienceMs: number): Promise<number[]> {
+    return this.#rollCall.call(this.#pool.running, patienceMs);
   }
 
   /** Resolves with the reason if the server cannot go on. */
@@ -301,6 +322,7 @@ export class Supervisor {
         this.#tellDatagrams(report.native);
         return;
       case "alive":
+        this.#rollCall.answered(receiver, report.number);
         return;
       case "stopped":
         this.#hasStopped(receiver);

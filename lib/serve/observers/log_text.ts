@@ -82,6 +82,8 @@ export function describeEvent(event: ServerEvent): string {
       return `A FreeBSD client needs: ${event.dumpon} (on 13 and later with -i 0 to come before the disk)`;
     case "not-ready":
       return `${event.problem}; ${event.advice}`;
+    case "mended":
+      return `Well again: ${event.check}`;
     case "ready":
       return "Waiting for clients.";
     case "datagrams":

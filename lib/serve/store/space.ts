@@ -15,6 +15,7 @@ export interface Room {
   readonly freeBytes: number;
   /** To be kept free. */
   readonly keptBytes: number;
+  readonly totalBytes: number;
 }
 
 /**
@@ -43,7 +44,7 @@ function roomIn(fs: FileSystem, directory: string, minFree: MinFree): Room | und
   try {
     const { freeBytes, totalBytes } = fs.space(directory);
     const keptBytes = typeof minFree === "number" ? minFree : Math.round(totalBytes * minFree.percent / 100);
-    return { directory, freeBytes, keptBytes };
+    return { directory, freeBytes, keptBytes, totalBytes };
   } catch {
     return undefined;
   }

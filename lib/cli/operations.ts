@@ -1,0 +1,160 @@
+/**
+ * What tells operators how a server is: readiness, metrics, the status page. Wires observers to a server and to a look at it.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { realFileSystem } from "../os/file_system.ts";
+import { describeError } from "../os/system_error.ts";
+import type { Observe, ServerEvent } from "../serve/events.ts";
+import { Board } from "../serve/observers/board.ts";
+import { HttpListener } from "../serve/observers/http/listener.ts";
+import { Site } from "../serve/observers/http/site.ts";
+import { Metrics } from "../serve/observers/metrics.ts";
+import type { ServerView } from "../serve/observers/server_view.ts";
+import { checkReadiness, checkRunning, type Finding } from "../serve/readiness.ts";
+import { ReadinessWatch } from "../serve/readiness_watch.ts";
+import { leastRoom } from "../serve/store/space.ts";
+import type { ServerSettings, Supervisor } from "../serve/supervisor.ts";
+import { VERSION } from "../version.ts";
+import { OperationError } from "./exit_status.ts";
+import type { serveOptions, Values } from "./options.ts";
+
+/** A receiver that does not answer within this time is told of. */
+const ANSWER_PATIENCE_MS = 5000;
+
+type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host">;
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly supervisor: Supervisor;
+  /** As the operator has set them, and as the descriptors limit them. */
+  readonly settings: ServerSettings;
+  readonly limited: ServerSettings;
+  /** Sessions for which there are descriptors, and how many of these there are; `null` if the system does not tell. */
+  readonly room: number | null;
+  readonly descriptors: number | null;
+  readonly observe: Observe;
+}
+
+/** Everything beside the receiving that an operator looks at. */
+export class Operations {
+  readonly #options: Options;
+  readonly #startedMs = Date.now();
+  readonly #board = new Board(Date.now);
+  readonly #metrics = new Metrics({
+    version: VERSION,
+    deno: Deno.version.deno,
+    startedS: this.#startedMs / 1000,
+  });
+  readonly #socket: Deno.Listener | undefined;
+  #listener: HttpListener | undefined;
+  #watch: ReadinessWatch | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** @throws {OperationError} if it cannot listen */
+  constructor(options: Options) {
+    this.#options = options;
+    this.#socket = listen(options);
+  }
+
+  /** Takes an event. */
+  observe(event: ServerEvent): void {
+    this.#metrics.observe(event);
+    this.#board.observe(event);
+    // Whoever asks a server that stops gets no answer, which is one.
+    if (event.event === "stopping") void this.stop();
+  }
+
+  /** Looks whether the server is ready, and goes on to; answers requests from now on. */
+  async start(server: RunningServer): Promise<"started"> {
+    const watch = this.#watch = new ReadinessWatch(() => lookAt(server), server.observe);
+    await watch.start();
+    if (this.#socket !== undefined && this.#stopped === undefined) {
+      this.#listener = this.#serve(this.#socket, server, watch);
+    }
+    return "started";
+  }
+
+  /** Ends all of it. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#watch?.stop();
+    if (this.#listener === undefined) this.#socket?.close();
+    await this.#listener?.close();
+  }
+
+  #serve(socket: Deno.Listener, server: RunningServer, watch: ReadinessWatch): HttpListener {
+    const board = this.#board;
+    const site = new Site({
+      weaknesses: () => watch.look(),
+      status: (weaknesses) => ({
+        version: VERSION,
+        startedMs: this.#startedMs,
+        nowMs: Date.now(),
+        view: viewOf(server),
+        weaknesses,
+        running: board.running,
+        ended: board.ended,
+        refusals: board.refusals,
+      }),
+      metrics: (weaknesses) => this.#metrics.expose({ view: viewOf(server), weaknesses }),
+      names: this.#options["http-host"],
+      now: () => performance.now(),
+    });
+    return new HttpListener(socket, (request) => site.answer(request));
+  }
+}
+
+function listen({ http, "http-public": isPublic }: Options): Deno.Listener | undefined {
+  if (http === undefined) return undefined;
+  const { address, port } = http;
+  if (!address.startsWith("127.") && !isPublic) {
+    throw new OperationError(
+      `Cannot serve the status page on ${address}:${port}: others reach it, who would see host names and panics; ` +
+        "--http-public allows it, 127.0.0.1 keeps it to this machine",
+    );
+  }
+  try {
+    return Deno.listen({ hostname: address, port });
+  } catch (error) {
+    throw new OperationError(`Cannot serve the status page on ${address}:${port}: ${describeError(error)}`);
+  }
+}
+
+/** All that readiness is about, at this moment. */
+async function lookAt({ supervisor, settings, limited, room }: RunningServer): Promise<Finding[]> {
+  const { receivers } = supervisor;
+  const silent = await supervisor.silentReceivers(ANSWER_PATIENCE_MS);
+  return [
+    ...checkReadiness(realFileSystem, { ...settings, room }),
+    ...checkRunning({
+      addresses: supervisor.addresses,
+      busy: supervisor.stages.data,
+      mostSessions: limited.mostSessions,
+      silent: silent.length,
+      receivers,
+    }),
+  ];
+}
+
+function viewOf({ supervisor, limited, descriptors }: RunningServer): ServerView {
+  const { root, defaultPath, minFree, heraldPort, mostSessions } = limited;
+  const room = leastRoom(realFileSystem, [root, join(root, defaultPath)], minFree);
+  return {
+    sessions: supervisor.stages,
+    mostSessions,
+    receivers: supervisor.receivers,
+    addresses: supervisor.addresses,
+    port: heraldPort,
+    directory: root,
+    room: room === undefined
+      ? null
+      : { freeBytes: room.freeBytes, keptBytes: room.keptBytes, totalBytes: room.totalBytes },
+    descriptors,
+  };
+}

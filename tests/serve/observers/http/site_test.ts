@@ -1,0 +1,105 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Board } from "../../../../lib/serve/observers/board.ts";
+import type { Status } from "../../../../lib/serve/observers/http/api.ts";
+import { Site } from "../../../../lib/serve/observers/http/site.ts";
+import type { Weakness } from "../../../../lib/serve/observers/server_view.ts";
+import { completed, dumpRecord } from "../dump_events.ts";
+
+const FULL: Weakness = { check: "free-space", problem: "1 GiB free", advice: "make room", blocks: true };
+
+function statusOf(board: Board, weaknesses: readonly Weakness[]): Status {
+  return {
+    ...{ version: "1.2.3", startedMs: 0, nowMs: 1e12, weaknesses },
+    view: {
+      sessions: { heralded: 0, data: 1, finished: 0 },
+      ...{ mostSessions: 256, receivers: 2, addresses: ["192.0.2.1"], port: 20023 },
+      ...{ directory: "/var/crash", room: null, descriptors: null },
+    },
+    ...{ running: board.running, ended: board.ended, refusals: board.refusals },
+  };
+}
+
+function siteOf(found: Weakness[] = [], board = new Board(() => 1e12)) {
+  const clock = { ms: 0, asked: 0 };
+  const site = new Site({
+    weaknesses: () => {
+      clock.asked++;
+      return Promise.resolve(found);
+    },
+    status: (weaknesses) => statusOf(board, weaknesses),
+    metrics: () => "x 1\n",
+    names: ["dumps.example"],
+    now: () => clock.ms,
+  });
+  const get = (path: string, host = "127.0.0.1", method = "GET") => site.answer({ method, path, host });
+  return { clock, get };
+}
+
+Deno.test("the site answers to addresses, localhost and the names it was given, so that no foreign page gets at it", async () => {
+  const { get } = siteOf();
+  for (const host of ["127.0.0.1", "192.0.2.1", "[::1]", "localhost", "dumps.example"]) {
+    assertEquals((await get("/healthz", host)).status, 200, host);
+  }
+  for (const host of ["", "evil.example", "127.0.0.1.evil.example", "localhost.", "dumps.example.evil"]) {
+    assertEquals((await get("/healthz", host)).status, 421, host);
+  }
+});
+
+Deno.test("the site takes GET and HEAD only, and has nothing elsewhere", async () => {
+  const { get } = siteOf();
+  for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"]) {
+    assertEquals((await get("/healthz", "localhost", method)).status, 405);
+  }
+  for (
+    const path of ["/nothing", "/api/v1/", "/api/v1/constructor", "/api/v1/__proto__", "/api/v2/status", "//"]
+  ) {
+    assertEquals((await get(path)).status, 404, path);
+  }
+});
+
+Deno.test("/readyz tells what blocks dumps and /healthz what is broken, each as 503", async () => {
+  const ready = siteOf([{ ...FULL, blocks: false }]);
+  assertEquals(await ready.get("/readyz").then(({ status, body }) => [status, body]), [200, "ok\n"]);
+  const full = siteOf([FULL]);
+  assertEquals(await full.get("/readyz").then(({ status, body }) => [status, body]), [
+    503,
+    "1 GiB free; make room\n",
+  ]);
+  assertEquals((await full.get("/healthz")).status, 200);
+  assertEquals((await siteOf([{ ...FULL, check: "receivers", blocks: false }]).get("/healthz")).status, 503);
+});
+
+Deno.test("/metrics has Prometheus' media type", async () => {
+  const { type, body } = await siteOf().get("/metrics");
+  assertEquals([type, body], ["text/plain; version=0.0.4; charset=utf-8", "x 1\n"]);
+});
+
+Deno.test("/api/v1/dumps tells running dumps with their estimated end, and those that ended", async () => {
+  let nowMs = 1e12;
+  const board = new Board(() => nowMs);
+  const header = { dumpLength: 3000 } as NonNullable<ReturnType<typeof dumpRecord>["kernelDumpHeader"]>;
+  board.observe(completed({ id: "z" }));
+  board.observe({ event: "started", dump: dumpRecord({ kernelDumpHeader: header }) });
+  nowMs += 10_000;
+  board.observe({ event: "progress", dump: dumpRecord({ kernelDumpHeader: header, receivedBytes: 1000 }) });
+  const { get } = siteOf([], board);
+  const { body, type } = await get("/api/v1/dumps");
+  assertEquals(type, "application/json");
+  const { running, ended } = JSON.parse(body);
+  assertEquals(
+    [running[0].client, running[0].bytesPerSecond, running[0].expectedBytes, running[0].estimatedEnd],
+    ["192.0.2.7", 100, 3000, new Date(1e12 + 30_000).toISOString()],
+  );
+  assertEquals([ended[0].id, ended[0].complete, ended[0].ended], ["z", true, new Date(1e12).toISOString()]);
+  assertMatch((await get("/api/v1/status")).body, /"ready":true/);
+});
+
+Deno.test("many that ask at once, and again within a second, cost the server one look", async () => {
+  const { clock, get } = siteOf();
+  await Promise.all(Array.from({ length: 50 }, () => get("/readyz")));
+  await get("/api/v1/status");
+  assertEquals(clock.asked, 1);
+  clock.ms = 1000;
+  await get("/readyz");
+  assertEquals(clock.asked, 2);
+});
