@@ -5,12 +5,14 @@
  */
 import { join } from "@std/path";
 import { realFileSystem } from "../os/file_system.ts";
+import { NotifySocket } from "../os/notify_socket.ts";
 import { describeError } from "../os/system_error.ts";
 import type { Observe, ServerEvent } from "../serve/events.ts";
 import { Board } from "../serve/observers/board.ts";
 import { HttpListener } from "../serve/observers/http/listener.ts";
 import { Site } from "../serve/observers/http/site.ts";
 import { Metrics } from "../serve/observers/metrics.ts";
+import { ServiceNotifier } from "../serve/observers/service_manager.ts";
 import type { ServerView } from "../serve/observers/server_view.ts";
 import { checkReadiness, checkRunning, type Finding } from "../serve/readiness.ts";
 import { ReadinessWatch } from "../serve/readiness_watch.ts";
@@ -22,6 +24,9 @@ import type { serveOptions, Values } from "./options.ts";
 
 /** A receiver that does not answer within this time is told of. */
 const ANSWER_PATIENCE_MS = 5000;
+
+/** What a timer can count to. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host">;
 
@@ -50,6 +55,8 @@ export class Operations {
   readonly #socket: Deno.Listener | undefined;
   #listener: HttpListener | undefined;
   #watch: ReadinessWatch | undefined;
+  #notifier: ServiceNotifier | undefined;
+  #notifySocket: NotifySocket | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @throws {OperationError} if it cannot listen */
@@ -62,12 +69,14 @@ export class Operations {
   observe(event: ServerEvent): void {
     this.#metrics.observe(event);
     this.#board.observe(event);
+    this.#notifier?.observe(event);
     // Whoever asks a server that stops gets no answer, which is one.
-    if (event.event === "stopping") void this.stop();
+    if (event.event === "stopping") void this.#stopAnswering();
   }
 
   /** Looks whether the server is ready, and goes on to; answers requests from now on. */
   async start(server: RunningServer): Promise<"started"> {
+    this.#notifyManager(server);
     const watch = this.#watch = new ReadinessWatch(() => lookAt(server), server.observe);
     await watch.start();
     if (this.#socket !== undefined && this.#stopped === undefined) {
@@ -76,16 +85,45 @@ export class Operations {
     return "started";
   }
 
-  /** Ends all of it. */
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  #stopAnswering(): Promise<void> {
+    this.#stopped ??= this.#closeListener();
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
+  /** Ends all of it. */
+  async stop(): Promise<void> {
+    await this.#stopAnswering();
+    this.#notifier?.close();
+    this.#notifySocket?.close();
+  }
+
+  async #closeListener(): Promise<void> {
     this.#watch?.stop();
     if (this.#listener === undefined) this.#socket?.close();
     await this.#listener?.close();
+  }
+
+  /** Tells a service manager, if there is one; nothing else reads its variables. */
+  #notifyManager({ supervisor, settings, observe }: RunningServer): void {
+    const address = environment("NOTIFY_SOCKET");
+    if (address === undefined || address === "") return;
+    const unreachable = (error: unknown) =>
+      observe({ event: "manager-unreachable", address, reason: describeError(error) });
+    try {
+      const socket = this.#notifySocket = NotifySocket.open(address, join(settings.root, ".netdump"));
+      let isTold = false;
+      const send = (variables: Readonly<Record<string, string>>) =>
+        socket.send(variables).catch((error) => {
+          if (!isTold) unreachable(error);
+          isTold = true;
+        });
+      const watchdogMs = watchdog();
+      const isAlive = async () =>
+        (await supervisor.silentReceivers(Math.min(watchdogMs ?? 0, ANSWER_PATIENCE_MS))).length === 0;
+      this.#notifier = new ServiceNotifier({ send, watchdogMs }, this.#board, isAlive);
+    } catch (error) {
+      unreachable(error);
+    }
   }
 
   #serve(socket: Deno.Listener, server: RunningServer, watch: ReadinessWatch): HttpListener {
@@ -108,6 +146,24 @@ export class Operations {
     });
     return new HttpListener(socket, (request) => site.answer(request));
   }
+}
+
+/** A variable, as far as this process may look. */
+function environment(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How often the service manager expects a sign of life, if it does of this process. */
+function watchdog(): number | null {
+  const pid = environment("WATCHDOG_PID");
+  const usec = environment("WATCHDOG_USEC") ?? "";
+  if (!/^\d{1,15}$/.test(usec) || Number(usec) === 0) return null;
+  if (pid !== undefined && pid !== `${Deno.pid}`) return null;
+  return Math.min(Number(usec) / 1000, LONGEST_TIMER_MS);
 }
 
 function listen({ http, "http-public": isPublic }: Options): Deno.Listener | undefined {

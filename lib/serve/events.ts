@@ -85,6 +85,7 @@ export type ServerEvent =
   }
   | { readonly event: "mended"; readonly check: string }
   | { readonly event: "ready" }
+  | { readonly event: "manager-unreachable"; readonly address: string; readonly reason: string }
   | { readonly event: "datagrams"; readonly native: boolean }
   | { readonly event: "stopping" }
   | { readonly event: "stopped-late"; readonly left: readonly string[] }
@@ -160,6 +161,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "not-ready": "A check of readiness found what would make a dump fail, and what to do about it",
   "mended": "What a check of readiness had found is well again",
   "ready": "The server waits for clients",
+  "manager-unreachable": "The service manager that NOTIFY_SOCKET names cannot be told anything",
   "datagrams": "How datagrams are moved: many in one system call, or by Deno's operations, one at a time",
   "stopping": "A signal asked it to stop",
   "stopped-late": "The time for stopping is over; what was left is named",

@@ -35,6 +35,7 @@ export function levelOf(event: ServerEvent): Level {
     case "not-labelled":
     case "reports-dropped":
     case "hooks-left":
+    case "manager-unreachable":
     case "lines-left-out":
     case "stopped-late":
       return "warning";
@@ -86,6 +87,11 @@ export function describeEvent(event: ServerEvent): string {
       return `Well again: ${event.check}`;
     case "ready":
       return "Waiting for clients.";
+    case "manager-unreachable":
+      return `Cannot tell the service manager at ${
+        quote(event.address)
+      } (NOTIFY_SOCKET) how the server is: ` +
+        escapeLine(event.reason);
     case "datagrams":
       return event.native
         ? "Datagrams are moved many at a time, by the system's library"
