@@ -9,8 +9,13 @@ import { elfMemory } from "../kerneldump/elf/elf_memory.ts";
 import type { DumpFile } from "../kerneldump/file_size.ts";
 import { type Memory, minidumpMemory } from "../kerneldump/memory.ts";
 import type { MessageBuffer } from "../kerneldump/messages/message_buffer.ts";
-import { readElfMessages, readMinidumpMessages } from "../kerneldump/messages/message_reader.ts";
+import {
+  readElfMessages,
+  readMinidumpMessages,
+  readNewerMinidumpMessages,
+} from "../kerneldump/messages/message_reader.ts";
 import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
+import { decodeNewerMinidump, type NewerMinidump } from "../kerneldump/minidump/newer_minidump.ts";
 import { checkMinidump, minidumpSize } from "../kerneldump/minidump_check.ts";
 import { PageMap } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
@@ -22,6 +27,8 @@ import type { MinidumpFacts, TextdumpFacts } from "./findings.ts";
 /** What is inside a dump. What does not apply or cannot be read is `null`. */
 export interface Contents {
   readonly minidump: MinidumpFacts | null;
+  /** What a minidump of a version that is not known tells all the same. */
+  readonly newer: NewerMinidump | null;
   readonly elf: ElfCore | null;
   readonly textdump: TextdumpFacts | null;
   readonly messages: string | null;
@@ -37,6 +44,7 @@ export interface Contents {
 export function noContents(...problems: Problem[]): Contents {
   return {
     minidump: null,
+    newer: null,
     elf: null,
     textdump: null,
     messages: null,
@@ -62,9 +70,12 @@ export async function readMinidump(
   file: DumpFile,
   { searchLimit }: Effort,
 ): Promise<Contents> {
+  const start = (await readAt(0, MINIDUMP_HEADER_SIZE)).slice();
+  const newer = decodeNewerMinidump(start);
+  if (newer !== undefined) return await readNewerMinidump(readAt, newer);
   let minidump;
   try {
-    minidump = decodeMinidump(await readAt(0, MINIDUMP_HEADER_SIZE));
+    minidump = decodeMinidump(start);
   } catch (error) {
     return noContents(damaged(error));
   }
@@ -84,6 +95,21 @@ export async function readMinidump(
     memory: minidumpMemory({ readAt, minidump, pageMap }),
     architecture: minidump.architecture,
     expectedSize: size,
+  };
+}
+
+async function readNewerMinidump(readAt: ReadAt, newer: NewerMinidump): Promise<Contents> {
+  const messages = await readNewerMinidumpMessages(readAt, newer);
+  const { architecture, architectureKnown, version, newestKnown } = newer;
+  const what = architectureKnown
+    ? `Version ${version} of minidumps of ${architecture} is not known, only 1 to ${newestKnown}`
+    : `Minidumps of ${architecture} are not known`;
+  const message = `${what}: what it holds beside its messages, and whether it is whole, cannot be told`;
+  return {
+    ...noContents(problem("version-newer", message), ...messages?.problems ?? []),
+    newer,
+    messages: messages?.text ?? null,
+    architecture: architectureKnown ? architecture : null,
   };
 }
 

@@ -10,7 +10,14 @@ import { findPanic } from "../kerneldump/messages/message_text.ts";
 import type { Companions } from "./open/companions.ts";
 import type { Container } from "./open/container.ts";
 import { type Contents, noContents } from "./contents.ts";
-import { factsOfHeader, factsOfInfo, type Findings, type HeaderFacts, type Kind } from "./findings.ts";
+import {
+  factsOfHeader,
+  factsOfInfo,
+  factsOfNewerHeader,
+  type Findings,
+  type HeaderFacts,
+  type Kind,
+} from "./findings.ts";
 import type { OpenedLayers } from "./open/layers.ts";
 import type { PrivateKey } from "./open/private_key.ts";
 import type { OnProgress } from "./judge/read_through.ts";
@@ -43,8 +50,23 @@ export interface Task {
 /** The header in the file itself goes before the one beside it, which goes before the info file. */
 export function chooseHeader({ name, companions, container }: Task): HeaderFacts | null {
   if (container.header !== null) return factsOfHeader(name, container.header);
+  if (container.newerHeader !== null) return factsOfNewerHeader(name, container.newerHeader);
   if (companions.header !== null) return factsOfHeader(companions.header.name, companions.header.header);
+  if (companions.newerHeader !== null) {
+    return withInfo(
+      factsOfNewerHeader(companions.newerHeader.name, companions.newerHeader.header),
+      companions,
+    );
+  }
   return companions.info === null ? null : factsOfInfo(companions.info.name, companions.info.info);
+}
+
+/** What a header of a version that is not known does not tell, its writer's info file may. */
+function withInfo(header: HeaderFacts, { info }: Companions): HeaderFacts {
+  const told = info === null ? null : factsOfInfo(info.name, info.info);
+  if (told === null) return header;
+  const known = Object.entries(header).filter(([, value]) => value !== null);
+  return { ...told, ...Object.fromEntries(known) };
 }
 
 /** What {@linkcode makeFindings} puts together. */
@@ -78,6 +100,7 @@ export function makeFindings(task: Task, found: Found): Findings {
     header: found.header,
     info,
     minidump: contents.minidump,
+    newer: contents.newer,
     elf: contents.elf,
     textdump: contents.textdump,
     key: found.key ?? found.opened?.key ?? null,

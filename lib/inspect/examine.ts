@@ -154,7 +154,8 @@ function plainSize(opened: OpenedLayers, streams: readonly (StreamResult | null)
 async function readContents(task: Task, opened: OpenedLayers, size: number | null): Promise<Contents> {
   const { source } = opened;
   const { container, companions, options } = task;
-  const fromNetwork = companions.header !== null || (companions.info?.info.client ?? null) !== null;
+  const fromNetwork = companions.header !== null || companions.newerHeader !== null ||
+    (companions.info?.info.client ?? null) !== null;
   const dumpFile = { size, maybeSparse: container.plainFile && opened.layers.length === 0 && !fromNetwork };
   const { thoroughness } = options;
   const effort: Effort = { searchLimit: source.randomAccess ? SEARCH_BYTES[thoroughness] : 0 };

@@ -6,11 +6,12 @@
  */
 
 import type { ElfCore } from "../kerneldump/elf/elf_core.ts";
-import type { Compression, KernelDumpHeader } from "../kerneldump/files/header.ts";
+import type { Compression, KernelDumpHeader, NewerKernelDumpHeader } from "../kerneldump/files/header.ts";
 import type { InfoFile } from "../kerneldump/files/info.ts";
 import type { KernelDumpKey } from "../kerneldump/files/key.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { Minidump } from "../kerneldump/minidump/minidump.ts";
+import type { NewerMinidump } from "../kerneldump/minidump/newer_minidump.ts";
 import type { PageMap, RangeCoverage } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, PROBLEMS } from "../kerneldump/problem.ts";
 import type { TextdumpMember } from "../kerneldump/textdump.ts";
@@ -92,6 +93,8 @@ export interface Findings {
   readonly info: InfoFile | null;
   /** The header that a minidump has of its own is absent if it is damaged. */
   readonly minidump: MinidumpFacts | null;
+  /** What a minidump of a version or architecture that is not known tells all the same. */
+  readonly newer: NewerMinidump | null;
   readonly elf: ElfCore | null;
   readonly textdump: TextdumpFacts | null;
   readonly key: KernelDumpKey | null;
@@ -125,6 +128,23 @@ export function factsOfHeader(source: string, header: KernelDumpHeader): HeaderF
     versionString: header.versionString,
     panicString: header.panicString,
     parityOk: header.parityOk,
+  };
+}
+
+/** The facts of a header of a version that is not known. */
+export function factsOfNewerHeader(source: string, header: NewerKernelDumpHeader): HeaderFacts {
+  return {
+    source,
+    ...header,
+    dumpExtent: null,
+    dumpTime: null,
+    dumpKeySize: null,
+    blockSize: null,
+    compression: null,
+    hostname: null,
+    versionString: null,
+    panicString: null,
+    parityOk: null,
   };
 }
 

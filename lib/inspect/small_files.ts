@@ -9,6 +9,7 @@ import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/files/key
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { factsOfInfo, type Findings, type HeaderFacts } from "./findings.ts";
 import { judgeInfo } from "./judge/judge.ts";
+import { newerHeaderProblem } from "./open/companions.ts";
 import { chooseHeader, makeFindings, type Task } from "./examination.ts";
 
 /** More than the largest key block. */
@@ -45,11 +46,12 @@ export async function examineKey(task: Task): Promise<Findings> {
 /** Examines a kernel dump header in a file of its own. */
 export function examineHeader(task: Task): Findings {
   const header = chooseHeader(task);
-  const problems = header === null
+  const { newerHeader } = task.container;
+  const problems = newerHeader !== null ? [newerHeaderProblem(task.name, newerHeader)] : header === null
     ? [
       problem(
         "header-damaged",
-        "The file begins like a kernel dump header, but is cut or of an unknown version",
+        "The file begins like a kernel dump header, but is cut or of no known version",
       ),
     ]
     : judgeBareHeader(header);

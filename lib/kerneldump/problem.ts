@@ -28,6 +28,15 @@ export const PROBLEMS = {
     meaning: "The dump begins like one of its kind, but its header cannot be right",
     complete: false,
   },
+  "version-newer": {
+    meaning: "The dump is of a version or architecture newer than what this program knows",
+    complete: null,
+  },
+  "header-version-newer": {
+    meaning:
+      "The kernel dump header is of a version newer than what this program knows: it tells architecture and length only",
+    complete: true,
+  },
   "header-parity": {
     meaning: "The kernel dump header's parity is wrong: its fields may be damaged",
     complete: null,

@@ -6,11 +6,13 @@
  */
 import {
   decodeKernelDumpHeader,
+  decodeNewerHeader,
   encodeKernelDumpHeader,
   KERNEL_DUMP_HEADER_SIZE,
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
   Magic,
+  type NewerKernelDumpHeader,
 } from "../kerneldump/files/header.ts";
 import type { InfoFile } from "../kerneldump/files/info.ts";
 import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
@@ -50,6 +52,7 @@ export interface DumpFacts {
 /** A header, and how much data belongs to it. */
 export interface HeaderToSend {
   readonly bytes: Uint8Array;
+  /** Decoded; what is not known of a version newer than 4 is as for a header that does not say it. */
   readonly header: KernelDumpHeader;
   /** Bytes of data to send: the file, padded with zeros where the kernel would. */
   readonly dataSize: number;
@@ -63,6 +66,10 @@ export interface HeaderToSend {
  * @throws {SyntaxError} if the received header is none
  */
 export function makeHeader(source: HeaderSource, facts: DumpFacts, overrides: HeaderOverrides): HeaderToSend {
+  if (source.kind === "header" && source.bytes.byteLength === KERNEL_DUMP_HEADER_SIZE) {
+    const newer = decodeNewerHeader(source.bytes);
+    if (newer !== undefined) return sendAsItIs(source.bytes, newer, facts, overrides);
+  }
   const overridden = Object.values(overrides).some((value) => value !== undefined);
   let bytes: Uint8Array;
   if (source.kind === "header" && !overridden) {
@@ -77,6 +84,37 @@ export function makeHeader(source: HeaderSource, facts: DumpFacts, overrides: He
   }
   const header = decodeKernelDumpHeader(bytes);
   return { bytes, header, ...judge(header, facts) };
+}
+
+/** A header of a newer version goes out byte for byte: how to change it is not known. */
+function sendAsItIs(
+  bytes: Uint8Array,
+  newer: NewerKernelDumpHeader,
+  facts: DumpFacts,
+  overrides: HeaderOverrides,
+): HeaderToSend {
+  if (Object.values(overrides).some((value) => value !== undefined)) {
+    throw new SyntaxError(
+      `Cannot change kernel dump header: version ${newer.version} is not known, so it can only be sent as it is`,
+    );
+  }
+  const known: KernelDumpHeader = {
+    ...newer,
+    dumpExtent: null,
+    dumpTime: facts.modifiedAt,
+    dumpKeySize: facts.keySize,
+    blockSize: NETDUMP_BLOCK_SIZE,
+    compression: facts.name.compression,
+    hostname: "",
+    versionString: "",
+    panicString: "",
+    parity: 0,
+    parityOk: true,
+  };
+  const { dataSize, warnings } = judge(known, facts);
+  const warning =
+    `the kernel dump header is of version ${newer.version}, which is not known: it is sent as it is`;
+  return { bytes, header: known, dataSize, warnings: [warning, ...warnings] };
 }
 
 /** The header's fields before the command line's are put over them. */

@@ -25,6 +25,8 @@ export interface Sizes {
 export function judgeLength(header: HeaderFacts, opened: OpenedLayers, sizes: Sizes): Problem[] {
   const { dumpLength } = header;
   if (dumpLength === null) return [];
+  // Whether its length counts compressed bytes or plain ones is not known.
+  if (header.compression === null && (header.version ?? 0) > 4 && opened.compressed.length > 0) return [];
   const layer = kernelLayer(header, opened);
   const { plain, expected } = sizes;
   if (layer === undefined && expected !== null) {

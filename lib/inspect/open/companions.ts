@@ -6,7 +6,12 @@
  */
 
 import { basename, dirname, join } from "@std/path";
-import { decodeKernelDumpHeader, type KernelDumpHeader } from "../../kerneldump/files/header.ts";
+import {
+  decodeKernelDumpHeader,
+  decodeNewerHeader,
+  type KernelDumpHeader,
+  type NewerKernelDumpHeader,
+} from "../../kerneldump/files/header.ts";
 import { type InfoFile, parseInfo } from "../../kerneldump/files/info.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import { type Problem, problem } from "../../kerneldump/problem.ts";
@@ -36,6 +41,8 @@ export function parseDumpName(name: string): DumpName | undefined {
 /** What lies beside a dump. */
 export interface Companions {
   readonly header: { readonly name: string; readonly header: KernelDumpHeader } | null;
+  /** A header of a version that is not known: then `header` is `null`. */
+  readonly newerHeader: { readonly name: string; readonly header: NewerKernelDumpHeader } | null;
   readonly info: { readonly name: string; readonly info: InfoFile } | null;
   /** The key block, undecoded. */
   readonly key: { readonly name: string; readonly bytes: Uint8Array } | null;
@@ -50,7 +57,7 @@ const KEY_LIMIT = 4 * MAX_ENCRYPTED_KEY_SIZE;
 export function readCompanions(path: string): Companions {
   const real = resolveLink(path);
   const name = parseDumpName(basename(real));
-  if (name === undefined) return { header: null, info: null, key: null, problems: [] };
+  if (name === undefined) return { header: null, newerHeader: null, info: null, key: null, problems: [] };
   const problems: Problem[] = [];
   const read = (prefix: string, limit: number) => {
     const beside = `${prefix}.${name.id}`;
@@ -61,12 +68,27 @@ export function readCompanions(path: string): Companions {
   };
   const info = read("info", INFO_LIMIT);
   const infoFile = info === null ? undefined : parseInfo(new TextDecoder().decode(info.bytes));
+  const kdh = read("kdh", KEY_LIMIT);
+  const newer = kdh === null ? undefined : decodeNewerHeader(kdh.bytes);
+  if (kdh !== null && newer !== undefined) problems.push(newerHeaderProblem(kdh.name, newer));
   return {
-    header: decodeHeader(read("kdh", KEY_LIMIT), problems),
+    header: newer === undefined ? decodeHeader(kdh, problems) : null,
+    newerHeader: kdh === null || newer === undefined ? null : { name: kdh.name, header: newer },
     info: info === null || infoFile === undefined ? null : { name: info.name, info: infoFile },
     key: read("key", KEY_LIMIT),
     problems,
   };
+}
+
+/** That a header's version is not known. */
+export function newerHeaderProblem(name: string, { version }: NewerKernelDumpHeader): Problem {
+  return problem(
+    "header-version-newer",
+    `${
+      quote(name)
+    } is a kernel dump header of version ${version}, newer than what is known: it tells the architecture \
+and the length only`,
+  );
 }
 
 /** Links such as `vmcore.<host>.last` lead to the name that companions go by. */

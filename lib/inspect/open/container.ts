@@ -14,8 +14,10 @@ import {
 import { searchDeviceImage } from "../../kerneldump/device/device_search.ts";
 import {
   decodeKernelDumpHeader,
+  decodeNewerHeader,
   KERNEL_DUMP_HEADER_SIZE,
   type KernelDumpHeader,
+  type NewerKernelDumpHeader,
 } from "../../kerneldump/files/header.ts";
 import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../../kerneldump/identify.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
@@ -32,6 +34,8 @@ export interface Container {
   readonly plainFile: boolean;
   /** The header in the file, if there is one. */
   readonly header: KernelDumpHeader | null;
+  /** A header in the file of a version that is not known: then `header` is `null`. */
+  readonly newerHeader: NewerKernelDumpHeader | null;
   /** The key block in the file, undecoded. */
   readonly key: Uint8Array | null;
   readonly problems: readonly Problem[];
@@ -50,7 +54,15 @@ export async function identifySource(source: Source, name: string): Promise<Iden
 /** Finds the dump in a file. */
 export async function openContainer(file: Source, name: string): Promise<Container> {
   const identity = await identifySource(file, name);
-  const whole: Container = { identity, source: file, plainFile: true, header: null, key: null, problems: [] };
+  const whole: Container = {
+    identity,
+    source: file,
+    plainFile: true,
+    header: null,
+    newerHeader: null,
+    key: null,
+    problems: [],
+  };
   switch (identity.kind) {
     case "device-image":
       return await openDevice(file, whole, name);
@@ -64,8 +76,11 @@ export async function openContainer(file: Source, name: string): Promise<Contain
       const source = new WindowSource(file, identity.dataOffset);
       return { ...whole, source, header: await headerAt(file, 0), plainFile: false };
     }
-    case "kernel-dump-header":
+    case "kernel-dump-header": {
+      const newer = decodeNewerHeader(await file.read(0, KERNEL_DUMP_HEADER_SIZE));
+      if (newer !== undefined) return { ...whole, newerHeader: newer };
       return { ...whole, header: await headerAt(file, 0) };
+    }
     default:
       return whole;
   }

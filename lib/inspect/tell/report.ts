@@ -8,6 +8,7 @@
 import { formatIsoTime } from "../../text/time.ts";
 import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
+import type { NewerMinidump } from "../../kerneldump/minidump/newer_minidump.ts";
 import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
 
 /** A virtual or physical address: `0x` and 16 digits, 8 on 32-bit machines. */
@@ -38,14 +39,15 @@ export interface MinidumpReport {
   readonly architecture: string;
   readonly version: number;
   readonly messageBufferSize: number;
-  readonly bitmapSize: number;
-  readonly pageTableSize: number;
-  readonly kernelBase: Address;
+  /** From here on `null` if the version is not known. */
+  readonly bitmapSize: number | null;
+  readonly pageTableSize: number | null;
+  readonly kernelBase: Address | null;
   readonly directMapBase: Address | null;
   readonly directMapEnd: Address | null;
   readonly dumpAvailSize: number | null;
-  readonly pageSize: number;
-  readonly pages: number;
+  readonly pageSize: number | null;
+  readonly pages: number | null;
 }
 
 /** A full dump's segments. */
@@ -90,7 +92,11 @@ export function makeReport(findings: Findings, { messages, priorities }: ReportO
     layers: findings.layers,
     kind: findings.kind,
     kernelDumpHeader: findings.header === null ? null : reportHeader(findings.header),
-    minidump: findings.minidump === null ? null : reportMinidump(findings.minidump),
+    minidump: findings.minidump !== null
+      ? reportMinidump(findings.minidump)
+      : findings.newer !== null
+      ? reportNewerMinidump(findings.newer)
+      : null,
     elf: findings.elf === null ? null : reportElf(findings.elf),
     messageBuffer: text === null || priorities ? text : stripPriorities(text),
     complete: findings.complete,
@@ -147,6 +153,22 @@ function reportMinidump({ minidump, pageMap }: MinidumpFacts): MinidumpReport {
     dumpAvailSize: minidump.dumpAvailSize,
     pageSize: minidump.pageSize,
     pages: pageMap.dumpedPages,
+  };
+}
+
+function reportNewerMinidump({ architecture, version, messageBufferSize }: NewerMinidump): MinidumpReport {
+  return {
+    architecture,
+    version,
+    messageBufferSize,
+    bitmapSize: null,
+    pageTableSize: null,
+    kernelBase: null,
+    directMapBase: null,
+    directMapEnd: null,
+    dumpAvailSize: null,
+    pageSize: null,
+    pages: null,
   };
 }
 

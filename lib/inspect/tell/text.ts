@@ -32,9 +32,12 @@ function title(findings: Findings): string {
 
 /** What a file is, in a few words. */
 export function describe(findings: Findings): string {
-  const { minidump, elf } = findings;
+  const { minidump, newer, elf } = findings;
   switch (findings.kind) {
     case "minidump": {
+      if (newer !== null) {
+        return `minidump of ${newer.architecture}, version ${newer.version}, which is not known`;
+      }
       if (minidump === null) return "damaged minidump";
       const { architecture, version } = minidump.minidump;
       return `minidump of ${architecture}, version ${version}`;

@@ -14,8 +14,8 @@ export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
 /** What finding the fields of `struct msgbuf` needs to know of the machine. */
 export interface Machine {
   readonly littleEndian: boolean;
-  /** Bytes of a pointer. */
-  readonly wordSize: 4 | 8;
+  /** Bytes of a pointer: 16 on kernels whose pointers are capabilities. */
+  readonly wordSize: 4 | 8 | 16;
 }
 
 /** The fields of `struct msgbuf` that matter. */

@@ -19,6 +19,7 @@ import {
 } from "./message_buffer.ts";
 import { searchControls } from "./message_search.ts";
 import { type Minidump, minidumpLayout } from "../minidump/minidump.ts";
+import type { NewerMinidump } from "../minidump/newer_minidump.ts";
 import { problem } from "../problem.ts";
 import { type Extent, type ReadAt, readSpan } from "../../bytes/source.ts";
 
@@ -46,7 +47,7 @@ export async function readMinidumpMessages(
   if (section.byteLength === 0) return undefined;
   const ring = section.subarray(0, size);
   if (ring.byteLength < size) return orderByText(ring, "is not in the file, which ends before it");
-  const behind = decodeControl(section.subarray(size), minidump);
+  const behind = controlBehind(section.subarray(size), minidump);
   if (behind?.size === size) return orderByControl(ring, behind);
   if (ring.some((byte) => byte !== 0)) {
     const control = await searchPages(readAt, minidump, pages, searchLimit);
@@ -72,16 +73,63 @@ export async function readElfMessages(
   let best: { ring: Uint8Array; control: MessageBufferControl } | undefined;
   let candidates = 0;
   for await (const { offset, control } of searchControls(readAt, extents, machine, searchLimit)) {
-    // The text stands before the structure, in the same stretch of physical memory.
-    const start = offset - control.size;
-    if (!extents.some((e) => start >= e.offset && offset < e.offset + e.size)) continue;
-    const ring = await readSpan(readAt, start, control.size);
-    if (ring.byteLength < control.size) continue;
-    if (checksumMatches(ring, control)) return orderByControl(ring, control);
-    best ??= { ring, control };
+    // The text stands before the structure, in the same stretch of physical memory. A capability is 8 bytes more.
+    for (const start of [offset - control.size, offset - control.size - 8]) {
+      if (!extents.some((e) => start >= e.offset && offset < e.offset + e.size)) continue;
+      const ring = await readSpan(readAt, start, control.size);
+      if (ring.byteLength < control.size) continue;
+      if (checksumMatches(ring, control)) return orderByControl(ring, control);
+      best ??= { ring, control };
+    }
     if (++candidates === CANDIDATE_LIMIT) break;
   }
   return best === undefined ? undefined : orderByControl(best.ring, best.control);
+}
+
+/** The control structure that begins with these bytes: its first field is a pointer, or a capability of 16 bytes. */
+function controlBehind(bytes: Uint8Array, machine: Machine): MessageBufferControl | undefined {
+  const control = decodeControl(bytes, machine);
+  if (control !== undefined || machine.wordSize === 4) return control;
+  return decodeControl(bytes, { ...machine, wordSize: 16 });
+}
+
+/** Page sizes of all architectures: the message buffer stands one page into a minidump. */
+const PAGE_SIZES = [4096, 16384, 65536] as const;
+/** A ring without control structure that is this much text is one. */
+const SHARE_OF_TEXT = 0.9;
+
+/**
+ * Reads the messages of a minidump of a version or architecture that is not known: they have always stood in the page
+ * behind the header (section 3.1). The control structure, whatever the size of its pointer, tells the page size.
+ *
+ * @returns `undefined` if there is no text where it should be
+ */
+export async function readNewerMinidumpMessages(
+  readAt: ReadAt,
+  { messageBufferSize: size, littleEndian }: NewerMinidump,
+): Promise<MessageBuffer | undefined> {
+  if (size === 0 || size > MESSAGE_BUFFER_LIMIT) return undefined;
+  for (const pageSize of PAGE_SIZES) {
+    const section = await readSpan(readAt, pageSize, size + controlSize({ littleEndian, wordSize: 16 }));
+    for (const wordSize of [8, 4, 16] as const) {
+      const control = decodeControl(section.subarray(size), { littleEndian, wordSize });
+      if (control?.size === size) return orderByControl(section.subarray(0, size), control);
+    }
+  }
+  for (const pageSize of PAGE_SIZES) {
+    const ring = await readSpan(readAt, pageSize, size);
+    if (isText(ring)) return orderByText(ring, "is not behind the text, or of another layout");
+  }
+  return undefined;
+}
+
+function isText(ring: Uint8Array): boolean {
+  const written = ring.filter((byte) => byte !== 0);
+  const text = written.reduce(
+    (n, byte) => byte >= 0x20 && byte < 0x7f || byte === 9 || byte === 10 ? n + 1 : n,
+    0,
+  );
+  return text > 0 && text >= SHARE_OF_TEXT * written.byteLength;
 }
 
 async function searchPages(

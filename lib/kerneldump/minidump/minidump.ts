@@ -241,9 +241,24 @@ export function minidumpLayout(minidump: Minidump): MinidumpLayout {
   };
 }
 
+/** Tells whether an architecture's minidumps are known. */
+export function isMinidumpArchitecture(name: string): name is MinidumpArchitecture {
+  return Object.hasOwn(LAYOUTS, name);
+}
+
+/** The newest version of an architecture's minidumps that is known. */
+export function newestMinidumpVersion(architecture: MinidumpArchitecture): number {
+  return LAYOUTS[architecture].newestVersion;
+}
+
+/** Where in the header the version stands. */
+export function versionOffsetOf(architecture: MinidumpArchitecture): number {
+  return LAYOUTS[architecture].versionOffset;
+}
+
 function readArchitecture(bytes: Uint8Array): MinidumpArchitecture {
   const name = readString(bytes, MINIDUMP_MAGIC.length, 15);
-  if (Object.hasOwn(LAYOUTS, name)) return name as MinidumpArchitecture;
+  if (isMinidumpArchitecture(name)) return name;
   throw new SyntaxError(
     `Cannot read minidump header: the architecture is not one of ${Object.keys(LAYOUTS).join(", ")}`,
   );

@@ -95,7 +95,7 @@ Deno.test("makeReport() gives the segments of a full dump with addresses of its 
 
 Deno.test("makeReport() leaves null what an architecture lacks", async () => {
   const { report } = await show("v", { v: buildMinidump({ architecture: "i386", version: 1 }) });
-  assertEquals(report.minidump?.kernelBase.length, 10);
+  assertEquals(report.minidump?.kernelBase?.length, 10);
   assertEquals(
     [report.minidump?.directMapBase, report.minidump?.directMapEnd, report.minidump?.dumpAvailSize],
     [null, null, null],
