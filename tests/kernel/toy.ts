@@ -3,6 +3,7 @@
 import { readAtOf } from "../../lib/bytes/source.ts";
 import { type ElfFile, readElfFile } from "../../lib/kernel/elf_file.ts";
 import { SHARED } from "../helpers.ts";
+import { unpackBzip2 } from "../kerneldump/real_vmcores.ts";
 
 const KERNELS = SHARED === undefined ? undefined : new URL("kernels/toy/", SHARED);
 
@@ -15,6 +16,11 @@ export function toyTest(name: string, test: () => Promise<void>): void {
 /** A file of them. */
 export async function toyBytes(path: string): Promise<Uint8Array> {
   return await Deno.readFile(new URL(path, KERNELS));
+}
+
+/** The dump of one of them, unpacked. */
+export async function toyDump(kernel: string): Promise<Uint8Array> {
+  return await unpackBzip2(new URL(`${kernel}/vmcore.bz2`, KERNELS));
 }
 
 /** A file of them, opened. */

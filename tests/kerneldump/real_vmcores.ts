@@ -15,9 +15,12 @@ export function realVmcore(architecture: "amd64" | "arm64"): Promise<Uint8Array>
 }
 
 async function unpack(architecture: string): Promise<Uint8Array> {
-  const { code, stdout } = await new Deno.Command("bzip2", {
-    args: ["-dc", new URL(`vmcores/vmcore-${architecture}-minidump.bz2`, SHARED).pathname],
-  }).output();
+  return await unpackBzip2(new URL(`vmcores/vmcore-${architecture}-minidump.bz2`, SHARED));
+}
+
+/** Unpacks a file of bzip2. */
+export async function unpackBzip2(file: URL): Promise<Uint8Array> {
+  const { code, stdout } = await new Deno.Command("bzip2", { args: ["-dc", file.pathname] }).output();
   if (code !== 0) throw new Error(`bzip2 exited with ${code}`);
   return stdout;
 }

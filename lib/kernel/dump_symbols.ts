@@ -1,0 +1,132 @@
+/**
+ * Symbols out of the dump itself: a kernel has its global ones in memory, and the boot loader leaves the whole table
+ * behind it (reference kernel-symbols.md, section 3).
+ *
+ * @module
+ */
+
+import {
+  decodeElfHeader,
+  decodeProgramHeader,
+  ELF_HEADER_SIZE,
+  type ElfHeader,
+  type ElfSegment,
+  programHeaderSize,
+} from "../kerneldump/elf/elf_header.ts";
+import { decodeElfSymbols, type ElfSymbol, symbolSize } from "./elf_symbols.ts";
+import type { KernelMemory } from "./kernel_memory.ts";
+
+/** The symbols that a dump holds. */
+export interface DumpSymbols {
+  readonly symbols: readonly ElfSymbol[];
+  /** Whether static functions are among them. */
+  readonly complete: boolean;
+}
+
+const MAX_TABLE_BYTES = 64 * 2 ** 20;
+const MAX_SEGMENTS = 64;
+const MAX_DYNAMIC_ENTRIES = 256;
+const LOAD = 1;
+const DYNAMIC = 2;
+const Tag = { HASH: 4n, STRTAB: 5n, SYMTAB: 6n, STRSZ: 10n } as const;
+
+/**
+ * Reads the symbols of the kernel in memory.
+ *
+ * @param headers where its ELF header may lie
+ * @returns `null` if there are none
+ */
+export async function readDumpSymbols(
+  memory: KernelMemory,
+  headers: readonly bigint[],
+): Promise<DumpSymbols | null> {
+  for (const address of headers) {
+    const image = await readImage(memory, address);
+    if (image === null) continue;
+    const whole = await readLoaderTable(memory, image);
+    if (whole !== null) return { symbols: whole, complete: true };
+    const global = await readDynamicTable(memory, image);
+    if (global !== null) return { symbols: global, complete: false };
+  }
+  return null;
+}
+
+interface Image {
+  readonly header: ElfHeader;
+  readonly segments: readonly (ElfSegment & { readonly type: number })[];
+}
+
+async function readImage(memory: KernelMemory, address: bigint): Promise<Image | null> {
+  const bytes = await memory.read(address, ELF_HEADER_SIZE);
+  if (bytes === null) return null;
+  try {
+    const header = decodeElfHeader(bytes);
+    const { offset, count, entrySize } = header.programHeaders;
+    const wide = memory.format.wordSize === 8;
+    if (wide !== (header.class === 64) || memory.format.littleEndian !== (header.byteOrder === "little")) {
+      return null;
+    }
+    if (count > MAX_SEGMENTS || entrySize !== programHeaderSize(header.class)) return null;
+    const table = await memory.read(address + BigInt(offset), count * entrySize);
+    if (table === null) return null;
+    const entries = Array.from(
+      { length: count },
+      (_, i) => table.subarray(i * entrySize, (i + 1) * entrySize),
+    );
+    return { header, segments: entries.map((entry) => decodeProgramHeader(entry, header)) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Behind the kernel's last byte stand: a size, the symbols, a size, their names (section 3.2). */
+async function readLoaderTable(
+  memory: KernelMemory,
+  { header, segments }: Image,
+): Promise<ElfSymbol[] | null> {
+  const word = BigInt(memory.format.wordSize);
+  const padded = (address: bigint) => (address + word - 1n) / word * word;
+  const ends = segments.filter((s) => s.type === LOAD).map((s) => s.virtualAddress + BigInt(s.memorySize));
+  const at = padded(ends.reduce((a, b) => b > a ? b : a, 0n));
+  const table = await readSized(memory, at);
+  if (table === null || table.byteLength % symbolSize(header.class) !== 0) return null;
+  const first = table.subarray(0, symbolSize(header.class));
+  if (first.byteLength === 0 || first.some((byte) => byte !== 0)) return null;
+  const strings = await readSized(memory, padded(at + word + BigInt(table.byteLength)));
+  return strings === null ? null : decodeElfSymbols(table, strings, header);
+}
+
+async function readSized(memory: KernelMemory, at: bigint): Promise<Uint8Array | null> {
+  const size = await memory.word(at);
+  if (size === null || size === 0n || size > BigInt(MAX_TABLE_BYTES)) return null;
+  return await memory.read(at + BigInt(memory.format.wordSize), Number(size));
+}
+
+async function readDynamicTable(
+  memory: KernelMemory,
+  { header, segments }: Image,
+): Promise<ElfSymbol[] | null> {
+  const dynamic = segments.find((s) => s.type === DYNAMIC);
+  if (dynamic === undefined) return null;
+  const word = BigInt(memory.format.wordSize);
+  const values = new Map<bigint, bigint>();
+  for (let i = 0n; i < BigInt(MAX_DYNAMIC_ENTRIES); i++) {
+    const tag = await memory.word(dynamic.virtualAddress + 2n * i * word);
+    const value = await memory.word(dynamic.virtualAddress + (2n * i + 1n) * word);
+    if (tag === null || tag === 0n || value === null) break;
+    values.set(tag, value);
+  }
+  const [hash, strings, symbols, stringsSize] = [Tag.HASH, Tag.STRTAB, Tag.SYMTAB, Tag.STRSZ].map((tag) =>
+    values.get(tag)
+  );
+  if (hash === undefined || strings === undefined || symbols === undefined || stringsSize === undefined) {
+    return null;
+  }
+  const count = await memory.int(hash + 4n);
+  const bytes = (count ?? 0) * symbolSize(header.class);
+  if (bytes <= 0 || bytes > MAX_TABLE_BYTES || stringsSize > BigInt(MAX_TABLE_BYTES)) return null;
+  const table = await memory.read(symbols, bytes);
+  const names = await memory.read(strings, Number(stringsSize));
+  return table === null || names === null ? null : decodeElfSymbols(table, names, header);
+}

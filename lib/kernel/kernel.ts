@@ -1,0 +1,233 @@
+/**
+ * The kernel that crashed: what it was, and what its threads were doing (reference kernel-symbols.md).
+ *
+ * @module
+ */
+
+import type { Memory } from "../kerneldump/memory.ts";
+import { type NamedFrame, nameFrame } from "./backtrace.ts";
+import { readDumpSymbols } from "./dump_symbols.ts";
+import { isKernelFile, readBuildId } from "./elf_identity.ts";
+import { type CodeFile, debugOf, dumpedBuildId, matchesDump, readFileSymbols } from "./kernel_files.ts";
+import { KernelGlobals } from "./kernel_globals.ts";
+import { KernelMemory } from "./kernel_memory.ts";
+import { type LinkerFile, readLinkerFiles } from "./linker_files.ts";
+import { LoadedCode, type LoadedObject } from "./loaded_code.ts";
+import { findFrameSize } from "./machine/arm64.ts";
+import type { Machine, Registers, ReleaseFacts } from "./machine/machine.ts";
+import { machineOf } from "./machine/machines.ts";
+import { SymbolTable } from "./symbol_table.ts";
+import { type Process, readProcesses, SavedRegisters, type Thread } from "./threads.ts";
+import { type StackEnd, unwind, type Unwinding } from "./unwind.ts";
+
+/** What a kernel says of itself; `null` where nothing has it. Strings are unfiltered. */
+export interface KernelFacts {
+  readonly buildId: string | null;
+  readonly osrelease: string | null;
+  readonly osreldate: number | null;
+  readonly ident: string | null;
+  readonly machine: string | null;
+  readonly cpus: number | null;
+  readonly hz: number | null;
+  readonly physicalPages: number | null;
+  /** Unix time in seconds. */
+  readonly bootTime: number | null;
+  readonly uptimeSeconds: number | null;
+  readonly panic: string | null;
+}
+
+/** A thread with its stack. */
+export interface ThreadStack {
+  readonly thread: Thread;
+  readonly process: Process;
+  /** Whether it took the dump. */
+  readonly crashed: boolean;
+  readonly registersFrom: "dumppcb" | "stoppcbs" | "pcb" | null;
+  readonly registers: Registers;
+  readonly frames: readonly NamedFrame[];
+  /** `null` where there are no registers to begin with. */
+  readonly end: StackEnd | null;
+}
+
+/** Where symbols beyond the dump's own come from. */
+export interface SymbolFiles {
+  readonly kernel: CodeFile | null;
+  /** A module's file by the name that the kernel lists; `null` if there is none. */
+  module(name: string): Promise<CodeFile | null>;
+}
+
+/** A kernel in a dump, with its symbols. */
+export interface Kernel {
+  readonly symbolsFrom: "file" | "dump";
+  readonly file: string | null;
+  /** Whether the file is that of the kernel that crashed; `null` if it cannot be told, or there is none. */
+  readonly matches: boolean | null;
+  readonly machine: Machine;
+  readonly facts: KernelFacts;
+  readonly code: LoadedCode;
+  readonly processes: readonly Process[];
+  /** The thread that took the dump; `null` if there is none. */
+  readonly crashedThread: number | null;
+  /** Reads a thread's stack. */
+  stack(thread: Thread, process: Process): Promise<ThreadStack>;
+}
+
+/**
+ * Opens the kernel in a dump's memory.
+ *
+ * @param architecture as the dump names it
+ * @returns `null` if there are no symbols, or its machine is not known
+ */
+export async function openKernel(
+  memory: Memory,
+  architecture: string,
+  files: SymbolFiles,
+): Promise<Kernel | null> {
+  const machine = machineOf(architecture);
+  if (machine === null) return null;
+  const kernelMemory = new KernelMemory(memory, machine.format);
+  const file = await usableKernel(files.kernel, machine);
+  const fromFile = file === null ? null : await readFileSymbols(file);
+  const symbols = fromFile ?? await dumpSymbols(kernelMemory, machine);
+  if (symbols === null) return null;
+  const globals = new KernelGlobals(kernelMemory, symbols, fromFile === null ? null : file!.file);
+  const used = fromFile === null ? null : file;
+  const facts = await readFacts(globals, symbols, used);
+  const linkerFiles = await readLinkerFiles(globals);
+  const code = new LoadedCode(await loadObjects(linkerFiles, { machine, symbols, files, kernel: used }));
+  const release: ReleaseFacts = {
+    osreldate: facts.osreldate,
+    pcbSize: await globals.int("pcb_size"),
+    trapFrameSize: await readTrapFrameSize(globals),
+  };
+  const processes = await readProcesses(globals);
+  const dumping = await globals.int("dumptid") ?? 0;
+  const isThere = dumping !== 0 && processes.some((p) => p.threads.some(({ tid }) => tid === dumping));
+  const crashedThread = isThere ? dumping : null;
+  const saved = new SavedRegisters(globals, machine, release);
+  const unwinding = { memory: kernelMemory, machine, facts: release, code };
+  return {
+    symbolsFrom: used === null ? "dump" : "file",
+    file: used?.path ?? null,
+    matches: used === null
+      ? files.kernel === null ? null : false
+      : await matchesDump(used, symbols, kernelMemory),
+    machine,
+    facts,
+    code,
+    processes,
+    crashedThread,
+    stack: (thread, process) => readStack(unwinding, saved, { thread, process, crashedThread }),
+  };
+}
+
+async function readStack(
+  unwinding: Unwinding,
+  saved: SavedRegisters,
+  { thread, process, crashedThread }: { thread: Thread; process: Process; crashedThread: number | null },
+): Promise<ThreadStack> {
+  const found = await saved.of(thread);
+  const stack = found === null ? null : await unwind(unwinding, found.registers);
+  const frames: NamedFrame[] = [];
+  for (const frame of stack?.frames ?? []) frames.push(...await nameFrame(frame));
+  return {
+    thread,
+    process,
+    crashed: thread.tid === crashedThread,
+    registersFrom: found?.from ?? null,
+    registers: found?.registers ?? new Map(),
+    frames,
+    end: stack?.end ?? null,
+  };
+}
+
+/** A kernel of another machine, or a module, lends no names. */
+async function usableKernel(kernel: CodeFile | null, machine: Machine): Promise<CodeFile | null> {
+  if (kernel === null || machineOf(kernel.file.header.machine) !== machine) return null;
+  const isKernel = await isKernelFile(kernel.file);
+  return isKernel === false && kernel.file.header.type !== EXECUTABLE ? null : kernel;
+}
+
+const EXECUTABLE = 2;
+
+async function dumpSymbols(memory: KernelMemory, machine: Machine): Promise<SymbolTable | null> {
+  const found = await readDumpSymbols(memory, machine.imageHeaders);
+  return found === null ? null : new SymbolTable(found.symbols, found.complete);
+}
+
+async function loadObjects(
+  linkerFiles: readonly LinkerFile[],
+  { machine, symbols, files, kernel }: {
+    machine: Machine;
+    symbols: SymbolTable;
+    files: SymbolFiles;
+    kernel: CodeFile | null;
+  },
+): Promise<LoadedObject[]> {
+  const [first, ...modules] = linkerFiles;
+  const objects: LoadedObject[] = [{
+    name: first?.name || "kernel",
+    address: first?.address ?? symbols.find("kernbase")?.address ?? machine.imageHeaders[0]!,
+    size: first?.size ?? null,
+    file: kernel?.path ?? null,
+    symbols,
+    debug: kernel === null ? null : debugOf(kernel),
+  }];
+  for (const { name, address, size } of modules) {
+    const file = await files.module(name);
+    const usable = file !== null && machineOf(file.file.header.machine) === machine ? file : null;
+    objects.push({
+      name,
+      address,
+      // Without an end it would claim all that lies behind it.
+      size: size ?? 0n,
+      file: usable?.path ?? null,
+      symbols: usable === null ? null : await readFileSymbols(usable, address),
+      debug: usable === null ? null : debugOf(usable, address),
+    });
+  }
+  return objects;
+}
+
+async function readFacts(
+  globals: KernelGlobals,
+  symbols: SymbolTable,
+  file: CodeFile | null,
+): Promise<KernelFacts> {
+  const seconds = async (name: string) => safe(await globals.word(name));
+  const [now, uptime] = [await seconds("time_second"), await seconds("time_uptime")];
+  const panic = await globals.word("panicstr");
+  const fileId = file === null
+    ? null
+    : await readBuildId(file.file) ?? (file.debug && await readBuildId(file.debug));
+  return {
+    buildId: await dumpedBuildId(symbols, globals.memory) ?? fileId?.hex ?? null,
+    osrelease: await globals.string("osrelease"),
+    osreldate: await globals.int("osreldate"),
+    ident: await globals.string("kern_ident"),
+    machine: await globals.string("machine"),
+    cpus: await globals.int("mp_ncpus"),
+    hz: await globals.int("hz"),
+    physicalPages: safe(await globals.word("physmem")),
+    bootTime: now === null || uptime === null || now < uptime ? null : now - uptime,
+    uptimeSeconds: uptime,
+    panic: panic === null || panic === 0n ? null : await globals.memory.string(panic, MAX_PANIC_BYTES),
+  };
+}
+
+const MAX_PANIC_BYTES = 1024;
+
+/** A count or time; `null` if it is beyond what one can be. */
+function safe(value: bigint | null): number | null {
+  return value === null || value >= 1n << 47n ? null : Number(value);
+}
+
+/** How much of an entry's code holds the instruction that tells its trap frame's size. */
+const ENTRY_BYTES = 64;
+
+/** arm64's trap frame has grown; the entry's code tells its size (section 9.3). */
+async function readTrapFrameSize(globals: KernelGlobals): Promise<number | null> {
+  const entry = globals.find("handle_el1h_sync");
+  const code = entry === null ? null : await globals.memory.read(entry.address, ENTRY_BYTES);
+  return code === null ? null : findFrameSize(code);
+}

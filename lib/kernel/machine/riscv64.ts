@@ -1,0 +1,137 @@
+/**
+ * riscv64: pcb, frame records, trap frames (reference kernel-symbols.md, sections 6, 8 and 9.4).
+ *
+ * @module
+ */
+
+import {
+  type EntryKind,
+  type InterruptedCode,
+  type Machine,
+  readStruct,
+  readWords,
+  type StackPlace,
+} from "./machine.ts";
+import type { KernelMemory } from "../kernel_memory.ts";
+
+const FORMAT = { littleEndian: true, wordSize: 8 } as const;
+
+const SAVED = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11"];
+/** The first release whose pcb holds only what callees save. */
+const SMALL_PCB_SINCE = 1300000;
+
+const TRAP_FRAME_SIZE = 280;
+const TRAP_FRAME = {
+  ra: 0,
+  sp: 8,
+  gp: 16,
+  tp: 24,
+  ...consecutive(["t0", "t1", "t2", "t3", "t4", "t5", "t6"], 32),
+  ...consecutive(SAVED, 88),
+  ...consecutive(["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"], 184),
+  pc: 248,
+  sstatus: 256,
+};
+const FAULT_ADDRESS = 264;
+const CAUSE = 272;
+const FROM_SUPERVISOR = 1n << 8n;
+const INTERRUPT = 1n << 63n;
+const CAUSE_SYSCALL = 8;
+const CAUSES: Readonly<Record<number, string>> = {
+  0: "misaligned instruction address",
+  1: "instruction access fault",
+  2: "illegal instruction",
+  3: "breakpoint",
+  4: "misaligned load",
+  5: "load access fault",
+  6: "misaligned store",
+  7: "store access fault",
+  12: "instruction page fault",
+  13: "load page fault",
+  15: "store page fault",
+};
+/** Causes whose address is meaningful. */
+const FAULTS = new Set([0, 1, 4, 5, 6, 7, 12, 13, 15]);
+
+/** riscv64. */
+export const riscv64: Machine = {
+  format: FORMAT,
+  imageHeaders: [0xffffffc000000000n],
+  pc: "pc",
+  stackPointer: "sp",
+  framePointer: "s0",
+  // deno-fmt-ignore
+  dwarfRegisters: [
+    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
+    ...SAVED.slice(2), "t3", "t4", "t5", "t6",
+  ],
+  callSize: 4n,
+  record: { saved: -16n, returns: -8n, callerStack: 0n },
+  pcbBytes: 184,
+  decodePcb(pcb, { osreldate }) {
+    const saved = osreldate !== null && osreldate < SMALL_PCB_SINCE ? 88 : 32;
+    return readWords(pcb, FORMAT, { pc: 0, sp: 8, gp: 16, tp: 24, ...consecutive(SAVED, saved) });
+  },
+  canonical: (address) => address,
+  entryKind: (name) => /^cpu_exception_handler(?:_supervisor|_user)?$/.test(name) ? "trap" : null,
+  async readTrapFrame(memory, { stackPointer }, kind) {
+    if (kind === null || stackPointer === null) return null;
+    const view = await readStruct(memory, stackPointer, TRAP_FRAME_SIZE);
+    if (view === null) return null;
+    const registers = readWords(view, FORMAT, TRAP_FRAME);
+    const cause = view.getBigUint64(CAUSE, true);
+    const interrupt = (cause & INTERRUPT) !== 0n;
+    const number = interrupt || cause > 63n ? null : Number(cause);
+    const entered: EntryKind = interrupt ? "interrupt" : number === CAUSE_SYSCALL ? "syscall" : "trap";
+    return {
+      address: stackPointer,
+      kind: entered,
+      number: entered === "trap" ? number : null,
+      name: number === null || entered !== "trap" ? null : CAUSES[number] ?? null,
+      faultAddress: number !== null && FAULTS.has(number) ? view.getBigUint64(FAULT_ADDRESS, true) : null,
+      fromUser: (registers.get("sstatus")! & FROM_SUPERVISOR) === 0n,
+      registers,
+    };
+  },
+  callerWithoutFrame,
+};
+
+function consecutive(names: readonly string[], first: number): Record<string, number> {
+  return Object.fromEntries(names.map((name, i) => [name, first + 8 * i]));
+}
+
+/** How far a function's start is searched: prologues are shorter. */
+const MAX_PROLOGUE_BYTES = 4096;
+
+/** A function without `addi s0, sp, imm` before the instruction has no frame yet, or never will. */
+async function callerWithoutFrame(
+  memory: KernelMemory,
+  { place, registers, functionStart, inText }: InterruptedCode,
+): Promise<StackPlace | null> {
+  const link = registers.get("ra");
+  if (link === undefined) return null;
+  if (inText) {
+    const length = functionStart === null ? -1 : Number(place.pc - functionStart);
+    if (functionStart === null || length > MAX_PROLOGUE_BYTES) return null;
+    const code = length === 0 ? new Uint8Array(0) : await memory.read(functionStart, length);
+    if (code === null || setsFramePointer(code)) return null;
+  }
+  return { ...place, pc: link };
+}
+
+function setsFramePointer(code: Uint8Array): boolean {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (let at = 0; at + 2 <= code.byteLength;) {
+    const half = view.getUint16(at, true);
+    // The two lowest bits tell a whole instruction from a compressed one.
+    if ((half & 3) !== 3) {
+      if (half !== 0 && (half & 0xe01f) === 0) return true;
+      at += 2;
+    } else {
+      if (at + 4 > code.byteLength) return false;
+      if ((view.getUint32(at, true) & 0xfffff) === 0x10413) return true;
+      at += 4;
+    }
+  }
+  return false;
+}
