@@ -19,12 +19,15 @@ import { ReadinessWatch } from "../serve/readiness_watch.ts";
 import { leastRoom } from "../serve/store/space.ts";
 import type { ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { VERSION } from "../version.ts";
+import { WorkerDumpReader } from "./dump_reader.ts";
 import { OperationError } from "./exit_status.ts";
 import type { serveOptions, Values } from "./options.ts";
 
 /** A receiver that does not answer within this time is told of. */
 const ANSWER_PATIENCE_MS = 5000;
 
+/** Behind these the dump directory has other dumps than before. */
+const CHANGES: readonly string[] = ["completed", "incomplete", "removed"] satisfies ServerEvent["event"][];
 /** What a timer can count to. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -54,6 +57,9 @@ export class Operations {
   });
   readonly #socket: Deno.Listener | undefined;
   #listener: HttpListener | undefined;
+  #reader: WorkerDumpReader | undefined;
+  /** Dumps that ended or were removed. */
+  #changes = 0;
   #watch: ReadinessWatch | undefined;
   #notifier: ServiceNotifier | undefined;
   #notifySocket: NotifySocket | undefined;
@@ -70,6 +76,7 @@ export class Operations {
     this.#metrics.observe(event);
     this.#board.observe(event);
     this.#notifier?.observe(event);
+    if (CHANGES.includes(event.event)) this.#changes++;
     // Whoever asks a server that stops gets no answer, which is one.
     if (event.event === "stopping") void this.#stopAnswering();
   }
@@ -100,6 +107,7 @@ export class Operations {
   async #closeListener(): Promise<void> {
     this.#watch?.stop();
     if (this.#listener === undefined) this.#socket?.close();
+    this.#reader?.close();
     await this.#listener?.close();
   }
 
@@ -128,6 +136,7 @@ export class Operations {
 
   #serve(socket: Deno.Listener, server: RunningServer, watch: ReadinessWatch): HttpListener {
     const board = this.#board;
+    const reader = this.#reader = new WorkerDumpReader(server.settings.root);
     const site = new Site({
       weaknesses: () => watch.look(),
       status: (weaknesses) => ({
@@ -141,6 +150,8 @@ export class Operations {
         refusals: board.refusals,
       }),
       metrics: (weaknesses) => this.#metrics.expose({ view: viewOf(server), weaknesses }),
+      reader,
+      changes: () => this.#changes,
       names: this.#options["http-host"],
       now: () => performance.now(),
     });

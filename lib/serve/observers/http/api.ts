@@ -5,6 +5,7 @@
  */
 import type { EndedDump, RunningDump, TimedRefusal } from "../board.ts";
 import type { ServerView, Weakness } from "../server_view.ts";
+import { groupPanics, type StoredDump } from "../stored_dumps.ts";
 
 /** All that the status page and its JSON are made of. */
 export interface Status {
@@ -16,6 +17,8 @@ export interface Status {
   readonly running: readonly RunningDump[];
   readonly ended: readonly EndedDump[];
   readonly refusals: readonly TimedRefusal[];
+  /** Dumps in the dump directory, `null` if they could not be read. */
+  readonly stored: readonly StoredDump[] | null;
 }
 
 /** The ways of the API, below `/api/v1/`. */
@@ -28,7 +31,7 @@ export const API: Readonly<Record<string, (status: Status) => unknown>> = {
     problems: weaknesses,
     ...view,
   }),
-  dumps: ({ running, ended }) => ({
+  dumps: ({ running, ended, stored }) => ({
     running: running.map((dump) => ({
       ...dump.dump,
       since: iso(dump.sinceMs),
@@ -41,7 +44,9 @@ export const API: Readonly<Record<string, (status: Status) => unknown>> = {
       ...dump,
       ...{ outcome, complete, reason, missing, resumable, ended: iso(endedMs) },
     })),
+    stored,
   }),
+  panics: ({ stored }) => stored === null ? null : groupPanics(stored),
   refusals: ({ refusals }) =>
     refusals.map(({ client, cause, reason, count, atMs }) => ({
       client,

@@ -2,12 +2,18 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Board } from "../../../../lib/serve/observers/board.ts";
 import type { Status } from "../../../../lib/serve/observers/http/api.ts";
 import { Site } from "../../../../lib/serve/observers/http/site.ts";
+import type { DumpReader, StoredDump } from "../../../../lib/serve/observers/stored_dumps.ts";
 import type { Weakness } from "../../../../lib/serve/observers/server_view.ts";
 import { completed, dumpRecord } from "../dump_events.ts";
 
 const FULL: Weakness = { check: "free-space", problem: "1 GiB free", advice: "make room", blocks: true };
 
-function statusOf(board: Board, weaknesses: readonly Weakness[]): Status {
+const DUMP: StoredDump = {
+  ...{ file: "lab/vmcore.w1.0", host: "w1", time: null, sizeBytes: 1, kind: "minidump" },
+  ...{ state: "whole", panic: "boom", signature: "boom" },
+};
+
+function statusOf(board: Board, weaknesses: readonly Weakness[]): Omit<Status, "stored"> {
   return {
     ...{ version: "1.2.3", startedMs: 0, nowMs: 1e12, weaknesses },
     view: {
@@ -20,7 +26,17 @@ function statusOf(board: Board, weaknesses: readonly Weakness[]): Status {
 }
 
 function siteOf(found: Weakness[] = [], board = new Board(() => 1e12)) {
-  const clock = { ms: 0, asked: 0 };
+  const clock = { ms: 0, asked: 0, listed: 0, changes: 0, read: [] as string[] };
+  const reader: DumpReader = {
+    list: () => {
+      clock.listed++;
+      return Promise.resolve([DUMP]);
+    },
+    read: (file) => {
+      clock.read.push(file);
+      return Promise.resolve({ text: "it is whole", report: { file }, messages: null, memory: null });
+    },
+  };
   const site = new Site({
     weaknesses: () => {
       clock.asked++;
@@ -28,6 +44,8 @@ function siteOf(found: Weakness[] = [], board = new Board(() => 1e12)) {
     },
     status: (weaknesses) => statusOf(board, weaknesses),
     metrics: () => "x 1\n",
+    reader,
+    changes: () => clock.changes,
     names: ["dumps.example"],
     now: () => clock.ms,
   });
@@ -102,4 +120,45 @@ Deno.test("many that ask at once, and again within a second, cost the server one
   clock.ms = 1000;
   await get("/readyz");
   assertEquals(clock.asked, 2);
+});
+
+Deno.test("only dumps that were listed are read, whatever a path says", async () => {
+  const { clock, get } = siteOf();
+  assertMatch((await get("/dumps/lab/vmcore.w1.0")).body, /it is whole/);
+  assertEquals(JSON.parse((await get("/api/v1/dumps/lab/vmcore.w1.0")).body), { file: "lab/vmcore.w1.0" });
+  for (const file of ["../../etc/passwd", "", "lab", "lab//vmcore.w1.0", "/lab/vmcore.w1.0", "vmcore.w1.0"]) {
+    assertEquals((await get(`/dumps/${file}`)).status, 404, file);
+    assertEquals((await get(`/api/v1/dumps/${file}`)).status, 404, file);
+  }
+  assertEquals(clock.read, ["lab/vmcore.w1.0", "lab/vmcore.w1.0"]);
+});
+
+Deno.test("the dump directory is read again when a dump has ended or gone, and now and then, not for every reader", async () => {
+  const { clock, get } = siteOf();
+  for (let i = 0; i < 10; i++) await get("/");
+  clock.ms += 60_000;
+  await get("/");
+  assertEquals(clock.listed, 1);
+  clock.changes++;
+  await get("/");
+  assertEquals(clock.listed, 2);
+  clock.changes++;
+  clock.ms += 1000;
+  await get("/");
+  assertEquals(clock.listed, 2);
+  clock.ms += 300_000;
+  await get("/api/v1/panics");
+  assertEquals(clock.listed, 3);
+});
+
+Deno.test("a page may have its own style, by hash, and nothing else", async () => {
+  const { type, headers, body } = await siteOf().get("/");
+  assertEquals(type, "text/html; charset=utf-8");
+  const [, style = ""] = /<style>([^]*)<\/style>/.exec(body) ?? [];
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style)));
+  const hash = btoa(String.fromCharCode(...digest));
+  assertMatch(
+    headers?.["Content-Security-Policy"] ?? "",
+    new RegExp(`^default-src 'none'; style-src 'sha256-${hash.replace(/[+]/g, "\\+")}';`),
+  );
 });

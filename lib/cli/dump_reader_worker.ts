@@ -1,0 +1,101 @@
+/**
+ * Reads dumps for the status page, in a worker that may read the dump directory and nothing else: a dump is what a crashed
+ * kernel or a stranger made of it.
+ *
+ * @module
+ */
+/// <reference lib="deno.worker" />
+import { join, relative } from "@std/path";
+import { type Entry, listDirectory } from "../inspect/directory.ts";
+import { examine } from "../inspect/examine.ts";
+import type { Findings } from "../inspect/findings.ts";
+import { makeReport } from "../inspect/tell/report.ts";
+import { formatFindings } from "../inspect/tell/text.ts";
+import { stripPriorities } from "../kerneldump/messages/message_text.ts";
+import type { DumpDetails, MemoryRange, StoredDump } from "../serve/observers/stored_dumps.ts";
+import { escapeLines } from "../text/escape.ts";
+import { styleFor } from "../text/style.ts";
+import type { Question, Reply } from "./dump_questions.ts";
+
+/** Directories are looked into so deep, and so many of them: clients ask for paths, operators make few. */
+const MOST_DEPTH = 3;
+const MOST_DIRECTORIES = 64;
+/** Dumps that are told of. */
+const MOST_DUMPS = 1000;
+/** So much of a message buffer's end is shown, in characters. */
+const MOST_MESSAGES = 16_384;
+const MOST_RANGES = 256;
+
+const worker = self as unknown as DedicatedWorkerGlobalScope;
+
+async function list(root: string): Promise<StoredDump[]> {
+  const dumps: StoredDump[] = [];
+  for (const directory of directories(root)) {
+    for (const entry of await listDirectory(directory, "glance")) dumps.push(describe(root, entry));
+  }
+  return dumps.sort((a, b) => (a.time ?? "") < (b.time ?? "") ? 1 : -1).slice(0, MOST_DUMPS);
+}
+
+function directories(root: string): string[] {
+  const found = [root];
+  let level = [root];
+  for (let depth = 0; depth < MOST_DEPTH; depth++) {
+    level = level.flatMap((parent) =>
+      Array.from(Deno.readDirSync(parent)).filter(({ name, isDirectory }) =>
+        isDirectory && !name.startsWith(".")
+      )
+        .map(({ name }) => join(parent, name))
+    );
+    found.push(...level);
+  }
+  return found.slice(0, MOST_DIRECTORIES);
+}
+
+function describe(root: string, entry: Entry): StoredDump {
+  const { directory, file, host, time, size, kind, state, panic, signature } = entry;
+  const path = relative(root, join(directory, file));
+  return { file: path, host, time, sizeBytes: size, kind, state, panic, signature };
+}
+
+async function read(path: string): Promise<DumpDetails> {
+  const examination = await examine(path, { thoroughness: "look", privateKey: null });
+  try {
+    const { findings } = examination;
+    const messages = findings.messages === null ? null : stripPriorities(findings.messages);
+    return {
+      text: formatFindings(findings, styleFor(false, true)),
+      report: makeReport(findings, { messages: false, priorities: false }),
+      messages: messages === null ? null : escapeLines(messages.slice(-MOST_MESSAGES)),
+      memory: memoryOf(findings),
+    };
+  } finally {
+    examination.close();
+  }
+}
+
+function memoryOf({ minidump, elf }: Findings): MemoryRange[] | null {
+  if (minidump !== null) {
+    return minidump.coverage.slice(0, MOST_RANGES).map(({ start, end, pages, dumpedPages }) => ({
+      start,
+      end,
+      share: pages === 0 ? 0 : dumpedPages / pages,
+    }));
+  }
+  return elf?.segments.slice(0, MOST_RANGES).map(({ physicalAddress, fileSize, memorySize }) => ({
+    start: Number(physicalAddress),
+    end: Number(physicalAddress) + memorySize,
+    share: memorySize === 0 ? 0 : Math.min(1, fileSize / memorySize),
+  })) ?? null;
+}
+
+worker.onmessage = async ({ data: { number, root, file } }: MessageEvent<Question>) => {
+  let reply: Reply;
+  try {
+    reply = file === null
+      ? { number, result: await list(root) }
+      : { number, result: await read(join(root, file)) };
+  } catch (error) {
+    reply = { number, failure: error instanceof Error ? error.message : String(error) };
+  }
+  worker.postMessage(reply);
+};

@@ -1,0 +1,71 @@
+/** The status page in a real browser: narrow and wide, dark and light, and by keyboard alone. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dumpBytes, dumpHeader } from "../dump_data.ts";
+import { freshPort } from "./addresses.ts";
+import { BrowserPage, CHROMIUM } from "./chromium.ts";
+import { RawClient } from "./raw_client.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const core = dumpBytes(1, 8192);
+const header = dumpHeader(core.byteLength);
+
+/** The least contrast of text on the page with what is behind it, by WCAG's formula, and where. */
+const LEAST_CONTRAST = `(() => {
+  const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = (color) => color.match(/[0-9.]+/g).map(Number);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = numbers(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  let least = [Infinity, ""];
+  for (const element of document.body.querySelectorAll("*")) {
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "")) continue;
+    const [a, b] = [luminance(numbers(getComputedStyle(element).color)), luminance(behind(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < least[0]) least = [contrast, element.outerHTML];
+  }
+  return least;
+})()`;
+
+Deno.test({
+  name: CHROMIUM === undefined
+    ? "the status page in a browser [skipped: there is no Chromium]"
+    : "the status page fits a phone and a desk in both themes, breaks no policy, and is walked by keyboard",
+  ignore: CHROMIUM === undefined,
+  fn: async () => {
+    const port = freshPort();
+    const base = `http://127.0.0.1:${port}`;
+    await using server = await ServerProcess.start({ args: ["--http", `127.0.0.1:${port}`, "--no-dns"] });
+    await using client = new RawClient(server);
+    await client.connect();
+    await client.dump(core, header);
+    await server.event("completed");
+    await using page = await BrowserPage.open();
+    for (const path of ["", `dumps/vmcore.${client.address}.0`]) {
+      for (const width of [400, 1200]) {
+        for (const theme of ["dark", "light"] as const) {
+          await page.show(`${base}/${path}`, width, theme);
+          const where = `/${path} at ${width}, ${theme}`;
+          assertEquals(
+            await page.evaluate("document.documentElement.scrollWidth <= innerWidth"),
+            true,
+            where,
+          );
+          const [contrast, element] = await page.evaluate<[number, string]>(LEAST_CONTRAST);
+          assert(contrast >= 4.5, `${where}: ${contrast} of ${element}`);
+        }
+      }
+    }
+    await page.show(`${base}/`, 1200, "light");
+    assertMatch(await page.evaluate<string>("document.body.innerText"), /ready: a dump would be taken now/);
+    await page.press("Tab");
+    assertEquals(await page.evaluate("document.activeElement.textContent"), `vmcore.${client.address}.0`);
+    assertEquals(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle"), "solid");
+    // A style that was refused by the policy, or an image that was asked for, would be a complaint.
+    assertEquals(page.complaints, []);
+  },
+});
