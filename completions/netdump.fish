@@ -33,6 +33,7 @@ complete -c netdump -n '__netdump_command serve' -s d -l dir -r -f -a '(__netdum
 complete -c netdump -n '__netdump_command serve' -s a -l bind -r -f -d 'local IPv4 address to listen on'
 complete -c netdump -n '__netdump_command serve' -s p -l path -r -f -d 'default path below DIR'
 complete -c netdump -n '__netdump_command serve' -s i -l exec -r -F -d 'run PROGRAM after each dump'
+complete -c netdump -n '__netdump_command serve' -l webhook -r -f -d 'post each dump that ended to URL, as JSON'
 complete -c netdump -n '__netdump_command serve' -s P -l pidfile -r -F -d 'write the process id to FILE and lock it; a second instance refuses'
 complete -c netdump -n '__netdump_command serve' -s D -l debug -d 'verbose log'
 complete -c netdump -n '__netdump_command serve' -l port -r -f -d 'port that HERALDs arrive on'

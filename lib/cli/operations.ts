@@ -19,6 +19,7 @@ import { ReadinessWatch } from "../serve/readiness_watch.ts";
 import { leastRoom } from "../serve/store/space.ts";
 import type { ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { VERSION } from "../version.ts";
+import { Webhook, WEBHOOK_PATIENCE } from "../serve/observers/webhook.ts";
 import { WorkerDumpReader } from "./dump_reader.ts";
 import { OperationError } from "./exit_status.ts";
 import type { serveOptions, Values } from "./options.ts";
@@ -28,10 +29,14 @@ const ANSWER_PATIENCE_MS = 5000;
 
 /** Behind these the dump directory has other dumps than before. */
 const CHANGES: readonly string[] = ["completed", "incomplete", "removed"] satisfies ServerEvent["event"][];
+/** The secret for the webhook, as the header Authorization takes it. */
+const AUTHORIZATION = "NETDUMP_WEBHOOK_AUTHORIZATION";
+/** A server that stops waits so long for posts. */
+const WEBHOOK_STOP_MS = 5000;
 /** What a timer can count to. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host">;
+type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host" | "webhook">;
 
 /** A server that runs. */
 export interface RunningServer {
@@ -61,13 +66,22 @@ export class Operations {
   /** Dumps that ended or were removed. */
   #changes = 0;
   #watch: ReadinessWatch | undefined;
+  readonly #webhook: Webhook | undefined;
   #notifier: ServiceNotifier | undefined;
   #notifySocket: NotifySocket | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @throws {OperationError} if it cannot listen */
-  constructor(options: Options) {
+  constructor(options: Options, observe: Observe) {
     this.#options = options;
+    if (options.webhook !== undefined) {
+      const { webhook, authorization } = {
+        webhook: options.webhook,
+        authorization: environment(AUTHORIZATION),
+      };
+      const post = (body: string, signal: AbortSignal) => postTo(webhook, authorization, body, signal);
+      this.#webhook = new Webhook({ post, now: Date.now, ...WEBHOOK_PATIENCE }, observe);
+    }
     this.#socket = listen(options);
   }
 
@@ -76,6 +90,7 @@ export class Operations {
     this.#metrics.observe(event);
     this.#board.observe(event);
     this.#notifier?.observe(event);
+    this.#webhook?.observe(event);
     if (CHANGES.includes(event.event)) this.#changes++;
     // Whoever asks a server that stops gets no answer, which is one.
     if (event.event === "stopping") void this.#stopAnswering();
@@ -100,6 +115,7 @@ export class Operations {
   /** Ends all of it. */
   async stop(): Promise<void> {
     await this.#stopAnswering();
+    await this.#webhook?.settled(WEBHOOK_STOP_MS);
     this.#notifier?.close();
     this.#notifySocket?.close();
   }
@@ -175,6 +191,29 @@ function watchdog(): number | null {
   if (!/^\d{1,15}$/.test(usec) || Number(usec) === 0) return null;
   if (pid !== undefined && pid !== `${Deno.pid}`) return null;
   return Math.min(Number(usec) / 1000, LONGEST_TIMER_MS);
+}
+
+async function postTo(
+  url: URL,
+  authorization: string | undefined,
+  body: string,
+  signal: AbortSignal,
+): Promise<{ status: number }> {
+  const headers: Record<string, string> = {
+    "Content-Type": "application/json",
+    "User-Agent": `netdump/${VERSION}`,
+    ...(authorization === undefined ? {} : { Authorization: authorization }),
+  };
+  try {
+    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
+    await response.body?.cancel();
+    return response;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    // Deno's words have the URL in them, which may have a secret in its query.
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Error(words.replaceAll(url.href, url.origin), { cause: error });
+  }
 }
 
 function listen({ http, "http-public": isPublic }: Options): Deno.Listener | undefined {

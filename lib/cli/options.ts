@@ -23,6 +23,7 @@ import {
   sizeOrPercent,
   text,
   type ValueKind,
+  webUrl,
 } from "./values.ts";
 
 /** An option that is on or off. */
@@ -96,6 +97,7 @@ export const serveOptions = {
   },
   path: { short: "p", value: relativePath, default: ".", help: "default path below DIR" },
   exec: { short: "i", value: file("PROGRAM"), help: "run PROGRAM after each dump" },
+  webhook: { value: webUrl, help: "post each dump that ended to URL, as JSON" },
   pidfile: {
     short: "P",
     value: file(),

@@ -45,14 +45,15 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
   const output = new LineWriter((bytes) => Deno.stderr.write(bytes));
   const log = openLog(options, output);
   const program = findProgram(options.exec);
-  const operations = new Operations(options);
+  const observers: Observe[] = [(event) => log.observe(event)];
+  const observe = (event: ServerEvent) => observers.forEach((observer) => observer(event));
+  const operations = new Operations(options, observe);
+  observers.push((event) => operations.observe(event));
   const pidFile = options.pidfile === undefined ? undefined : await openPidFile(options.pidfile);
   try {
     const state = await openState(settings.root, options.dir);
     const descriptors = await descriptorLimit();
     if (program === undefined) await Deno.permissions.revoke({ name: "run" });
-    const observers: Observe[] = [(event) => log.observe(event), (event) => operations.observe(event)];
-    const observe = (event: ServerEvent) => observers.forEach((observer) => observer(event));
     const hook = program === undefined
       ? undefined
       : new Hook({ path: program, directory: settings.root, environment: ownEnvironment() }, observe);

@@ -135,6 +135,17 @@ export function choice<const W extends string>(...words: W[]): ValueKind<W> {
   );
 }
 
+/** A URL of HTTP, without a name and password in it: whoever lists processes sees the command line. */
+export const webUrl: ValueKind<URL> = kind("URL", "none", (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    return expected("a URL with http or https, such as https://hooks.example.org/netdump");
+  }
+  return url.username === "" && url.password === "" ? url : expected(
+    "a URL without name and password: NETDUMP_WEBHOOK_AUTHORIZATION in the environment is for them",
+  );
+});
+
 /** A local address with its port. */
 export interface AddressPort {
   readonly address: string;

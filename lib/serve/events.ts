@@ -64,6 +64,11 @@ export type HookResult =
   | { readonly result: "timed-out"; readonly pid: number }
   | { readonly result: "failed"; readonly reason: string };
 
+/** What became of a post to the webhook. */
+export type WebhookResult =
+  | { readonly result: "delivered"; readonly tries: number; readonly status: number }
+  | { readonly result: "failed"; readonly tries: number; readonly reason: string };
+
 /** Everything that a server tells. */
 export type ServerEvent =
   | { readonly event: "listening"; readonly addresses: readonly string[]; readonly port: number }
@@ -139,6 +144,7 @@ export type ServerEvent =
     readonly stream: "stdout" | "stderr";
     readonly line: string;
   }
+  | { readonly event: "webhook"; readonly id: string; readonly result: WebhookResult }
   | { readonly event: "hooks-left"; readonly running: number; readonly waiting: number }
   | { readonly event: "lines-left-out"; readonly count: number; readonly reason: "rate" | "reader" };
 
@@ -189,6 +195,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "reports-dropped": "A receiver had more to tell than there was room for",
   "hook": "The program of --exec ended, or could not run",
   "hook-output": "A line that the program of --exec printed",
+  "webhook": "A dump was posted to the URL of --webhook, or could not be",
   "hooks-left": "Programs that were still running or waiting when the server stopped",
   "lines-left-out":
     "Lines that were left out of the log: too many that strangers provoke, or its reader was too slow",

@@ -45,6 +45,8 @@ export function levelOf(event: ServerEvent): Level {
       return "error";
     case "header":
       return event.problem === null ? "info" : "warning";
+    case "webhook":
+      return event.result.result === "delivered" ? "info" : "warning";
     case "hook":
       return event.result.result === "exited" && event.result.status === 0 ? "info" : "warning";
     default:
@@ -154,6 +156,12 @@ export function describeEvent(event: ServerEvent): string {
       return describeHook(event);
     case "hook-output":
       return `Process ${event.pid} says: ${escapeLine(event.line)}`;
+    case "webhook":
+      return event.result.result === "delivered"
+        ? `The webhook took the dump (status ${event.result.status}, try ${event.result.tries})`
+        : `The webhook did not take the dump, tried ${event.result.tries} times: ${
+          escapeLine(event.result.reason)
+        }`;
     case "hooks-left":
       return `Programs that go on by themselves: ${event.running}; that did not get to run: ${event.waiting}`;
     case "lines-left-out":

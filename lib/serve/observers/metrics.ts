@@ -45,6 +45,7 @@ export class Metrics {
     ...["not-allowed", "client-limit", "session-limit", "rate", "disk-full", "client-port", "files"],
   );
   readonly #hooks = new Tally("success", "failure", "timeout", "not-run");
+  readonly #webhooks = new Tally("delivered", "failed");
   readonly #counts = new Tally("crashes", "dropped", "ignored", "removed", "resumed", "distrusted");
   readonly #durations = new Histogram(DURATION_BOUNDS_S);
   readonly #sizes = new Histogram(SIZE_BOUNDS_BYTES);
@@ -103,6 +104,9 @@ export class Metrics {
       case "hook":
         this.#hooks.add(hookOutcome(event.result));
         return;
+      case "webhook":
+        this.#webhooks.add(event.result.result);
+        return;
       default:
         return;
     }
@@ -156,6 +160,7 @@ export class Metrics {
         this.#counts.get("ignored"),
       ),
       counter("netdump_hooks_total", "Runs of the program of --exec.", this.#hooks.samples("result")),
+      counter("netdump_webhooks_total", "Posts to the URL of --webhook.", this.#webhooks.samples("result")),
       counter("netdump_receiver_crashes_total", "Receivers that crashed.", this.#counts.get("crashes")),
       counter(
         "netdump_reports_dropped_total",
