@@ -12,7 +12,7 @@ _netdump_value() {
     send:--kernel) kind='12 13 14 main' ;;
     send:--header | send:--key) kind='file' ;;
     inspect:--physical | inspect:--virtual | inspect:--length) kind='none' ;;
-    inspect:--private-key | inspect:--passphrase-file | inspect:--output) kind='file' ;;
+    inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules) kind='file' ;;
     *) return 1 ;;
   esac
 }
@@ -54,7 +54,7 @@ _netdump() {
       operand='file' most=1
       ;;
     inspect)
-      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --output --help --version'
+      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --output --kernel --modules --threads --processes --help --version'
       operand='file' most=1000000
       ;;
     completions)

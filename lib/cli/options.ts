@@ -190,6 +190,10 @@ export const inspectOptions = {
     help: "take the private key's passphrase from FILE's first line",
   },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
+  kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },
+  modules: { value: file("DIR"), help: "a directory with the kernel's modules and their debug files" },
+  threads: { help: "show the stacks of all threads, not only of the one that took the dump" },
+  processes: { help: "show the processes" },
   ...globalOptions,
 } as const satisfies Record<string, Option>;
 
@@ -236,6 +240,10 @@ export const inspectCommand = {
     ["netdump inspect --dmesg vmcore.w1.0", "what the kernel last said"],
     ["netdump inspect --verify --json /var/crash/vmcore.*", "check dumps, one JSON object a line"],
     ["netdump inspect --virtual 0xffffffff81ca69a8 --length 4 vmcore.0", "memory of the crashed kernel"],
+    [
+      "netdump inspect --kernel /boot/kernel/kernel --threads vmcore.0",
+      "the stacks of all threads, with lines if kernel.debug is there",
+    ],
     [
       "netdump inspect --private-key private.pem --output vmcore.0 vmcore_encrypted.0",
       "decrypt a dump",

@@ -22,6 +22,7 @@ import type { OpenedLayers } from "./open/layers.ts";
 import type { PrivateKey } from "./open/private_key.ts";
 import type { OnProgress } from "./judge/read_through.ts";
 import type { FileSource } from "../os/file_source.ts";
+import type { KernelFindings, KernelOptions } from "./kernel_findings.ts";
 import { summarize } from "./summary.ts";
 
 /**
@@ -35,6 +36,8 @@ export interface ExamineOptions {
   readonly thoroughness: Thoroughness;
   readonly privateKey: PrivateKey | null;
   readonly onProgress?: OnProgress;
+  /** What is asked about the kernel; without it what the dump itself tells. */
+  readonly kernel?: KernelOptions | undefined;
 }
 
 /** The file at hand, and how to go about it. */
@@ -78,6 +81,7 @@ export interface Found {
   readonly opened?: OpenedLayers;
   readonly contents?: Contents;
   readonly plain?: number | null;
+  readonly kernel?: KernelFindings | null;
   readonly problems: readonly Problem[];
 }
 
@@ -106,6 +110,7 @@ export function makeFindings(task: Task, found: Found): Findings {
     key: found.key ?? found.opened?.key ?? null,
     messages: contents.messages,
     panic,
+    kernel: found.kernel ?? null,
     summary: summarize({
       header: found.header,
       info,

@@ -20,6 +20,7 @@ import {
 import type { Findings, HeaderFacts, Kind } from "./findings.ts";
 import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge/judge.ts";
 import { type OpenedLayers, openLayers } from "./open/layers.ts";
+import { PLAIN_KERNEL, readKernel } from "./read_kernel.ts";
 import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
 import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
 import { FileSource } from "../os/file_source.ts";
@@ -129,7 +130,10 @@ async function examineDump(task: Task): Promise<Examined> {
     ...judgeIdentity(opened),
   ];
   const kind = kindOf(opened);
-  const findings = makeFindings(task, { kind, header, opened, contents, plain, problems });
+  const kernel = options.thoroughness === "glance"
+    ? null
+    : await readKernel(contents, opened.source, plain, options.kernel ?? PLAIN_KERNEL);
+  const findings = makeFindings(task, { kind, header, opened, contents, plain, problems, kernel });
   return { findings, memory: contents.memory, decrypted: opened.decrypted };
 }
 

@@ -15,6 +15,7 @@ import type { NewerMinidump } from "../kerneldump/minidump/newer_minidump.ts";
 import type { PageMap, RangeCoverage } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, PROBLEMS } from "../kerneldump/problem.ts";
 import type { TextdumpMember } from "../kerneldump/textdump.ts";
+import type { KernelFindings } from "./kernel_findings.ts";
 import type { Layer } from "./open/layers.ts";
 
 /** What a file is, below its layers. */
@@ -101,6 +102,8 @@ export interface Findings {
   /** The message buffer's text, oldest first. */
   readonly messages: string | null;
   readonly panic: PanicExcerpt | null;
+  /** The kernel and its threads; `null` without symbols. */
+  readonly kernel: KernelFindings | null;
   readonly summary: Summary;
   /** Bytes of the plain dump, if they are known. */
   readonly plainSize: number | null;

@@ -121,6 +121,18 @@ export async function openKernel(
   };
 }
 
+/** Whether a kernel's file is that of the kernel in a dump; `null` if it cannot be told. */
+export async function fileMatches(
+  memory: Memory,
+  architecture: string,
+  file: CodeFile,
+): Promise<boolean | null> {
+  const machine = machineOf(architecture);
+  if (machine === null || await usableKernel(file, machine) === null) return false;
+  const symbols = await readFileSymbols(file);
+  return symbols === null ? null : await matchesDump(file, symbols, new KernelMemory(memory, machine.format));
+}
+
 async function readStack(
   unwinding: Unwinding,
   saved: SavedRegisters,

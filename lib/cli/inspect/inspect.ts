@@ -8,6 +8,8 @@ import { formatDirectory } from "../../inspect/tell/directory_text.ts";
 import { listDirectory } from "../../inspect/directory.ts";
 import { type Examination, examine } from "../../inspect/examine.ts";
 import { type Findings, whyUnreadable } from "../../inspect/findings.ts";
+import type { KernelOptions } from "../../inspect/kernel_findings.ts";
+import { SymbolFileError } from "../../inspect/open/symbol_files.ts";
 import type { PrivateKey } from "../../inspect/open/private_key.ts";
 import { describeError } from "../../os/system_error.ts";
 import { makeReport, toJsonLine } from "../../inspect/tell/report.ts";
@@ -52,6 +54,13 @@ export async function runInspect(
 
 function describeFailure(path: string, error: unknown): string {
   if (error instanceof OperationError) return error.message;
+  if (error instanceof SymbolFileError) {
+    const { cause } = error;
+    const why = cause instanceof SyntaxError || cause instanceof TypeError
+      ? cause.message
+      : describeError(cause);
+    return `Cannot read symbols from ${quote(error.path)}: ${escapeLine(why)}`;
+  }
   const reason = error instanceof Deno.errors.NotCapable && path.startsWith("/dev/")
     // Deno's own rule, whatever is allowed to be read.
     ? "Deno opens devices only with --allow-all; or copy it to a file with dd and inspect that"
@@ -106,7 +115,12 @@ async function inspectFile(
   const progress = new ByteProgress(path);
   let examination: Examination;
   try {
-    const examineOptions: ExamineOptions = { thoroughness, privateKey, onProgress: progress.update };
+    const examineOptions: ExamineOptions = {
+      thoroughness,
+      privateKey,
+      onProgress: progress.update,
+      kernel: kernelOptions(options),
+    };
     examination = await examine(path, examineOptions);
   } finally {
     progress.stop();
@@ -116,6 +130,12 @@ async function inspectFile(
   } finally {
     examination.close();
   }
+}
+
+/** `undefined` if nothing is asked about the kernel. */
+function kernelOptions({ kernel, modules, threads, processes }: Options): KernelOptions | undefined {
+  if (kernel === undefined && modules === undefined && !threads && !processes) return undefined;
+  return { kernel, modules, threads, processes };
 }
 
 function chooseThoroughness(options: Options): Thoroughness {

@@ -23,7 +23,7 @@ export type Options = Values<typeof inspectOptions>;
 /** What is printed instead of the findings; one at a time. */
 const ACTIONS = ["physical", "virtual", "output"] as const;
 /** What changes how findings are printed, and says nothing about an action. */
-const VIEWS = ["json", "dmesg", "verify"] as const;
+const VIEWS = ["json", "dmesg", "verify", "threads", "processes"] as const;
 
 /**
  * Refuses options that contradict each other.
@@ -51,7 +51,17 @@ export function checkInspectOptions(options: Options, operands: readonly string[
 }
 
 /** What says nothing about a directory of dumps. */
-const OF_FILES = ["output", "physical", "virtual", "dmesg", "private-key"] as const;
+const OF_FILES = [
+  "output",
+  "physical",
+  "virtual",
+  "dmesg",
+  "private-key",
+  "kernel",
+  "modules",
+  "threads",
+  "processes",
+] as const;
 
 /**
  * Refuses options that a directory has no use for, before anything is done.

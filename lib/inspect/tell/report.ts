@@ -10,9 +10,8 @@ import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import type { NewerMinidump } from "../../kerneldump/minidump/newer_minidump.ts";
 import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
-
-/** A virtual or physical address: `0x` and 16 digits, 8 on 32-bit machines. */
-export type Address = `0x${string}`;
+import { type Address, formatAddress } from "./address.ts";
+import { type KernelReport, reportKernel } from "./kernel_report.ts";
 
 /** The kernel dump header. */
 export interface HeaderReport {
@@ -73,6 +72,7 @@ export interface Report {
   readonly minidump: MinidumpReport | null;
   readonly elf: ElfReport | null;
   readonly messageBuffer: string | null;
+  readonly kernel: KernelReport | null;
   readonly complete: boolean | null;
   readonly problems: readonly { readonly code: string; readonly message: string }[];
 }
@@ -99,6 +99,7 @@ export function makeReport(findings: Findings, { messages, priorities }: ReportO
       : null,
     elf: findings.elf === null ? null : reportElf(findings.elf),
     messageBuffer: text === null || priorities ? text : stripPriorities(text),
+    kernel: findings.kernel === null ? null : reportKernel(findings.kernel),
     complete: findings.complete,
     problems: findings.problems.map(({ code, message }) => ({ code, message })),
   };
@@ -111,11 +112,6 @@ const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff
 export function toJsonLine(value: unknown): string {
   const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(value).replace(UNSAFE, escape) + "\n";
-}
-
-/** Formats an address of a machine with 32-bit or 64-bit ones. */
-export function formatAddress(address: bigint, bits: 32 | 64): Address {
-  return `0x${address.toString(16).padStart(bits / 4, "0")}`;
 }
 
 function reportHeader(header: HeaderFacts): HeaderReport {

@@ -12,6 +12,7 @@ import { formatBytes, formatDuration } from "../../text/units.ts";
 import { expandTabs, labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, Summary } from "../findings.ts";
+import { kernelSections } from "./kernel_text.ts";
 import { detailSections } from "./text_details.ts";
 
 /** Formats the findings about a file. */
@@ -20,6 +21,7 @@ export function formatFindings(findings: Findings, style: Style): string {
     [style.bold(title(findings)), ...layerLine(findings)],
     summaryLines(findings, style),
     problemLines(findings, style),
+    ...kernelSections(findings.kernel, style),
     panicLines(findings, style),
     ...detailSections(findings, style),
   ];

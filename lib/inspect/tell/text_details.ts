@@ -14,7 +14,7 @@ import { formatBytes, formatSize } from "../../text/units.ts";
 import { labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, HeaderFacts, MinidumpFacts, TextdumpFacts } from "../findings.ts";
-import { formatAddress } from "./report.ts";
+import { formatAddress } from "./address.ts";
 
 /** The sections behind the summary, each a list of lines; those that do not apply are empty. */
 export function detailSections(findings: Findings, style: Style): string[][] {

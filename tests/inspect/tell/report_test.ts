@@ -70,6 +70,7 @@ Deno.test("makeReport() gives every key of a received minidump, in order, as doc
     },
     elf: null,
     messageBuffer: "hello\npanic: boom\ncpuid = 0\n",
+    kernel: null,
     complete: true,
     problems: [],
   };
@@ -105,7 +106,7 @@ Deno.test("makeReport() leaves null what an architecture lacks", async () => {
 Deno.test("makeReport() has the same keys for every file, null where something is absent", async () => {
   const files = { ...receivedDump("w1.0", MINIDUMP), text: "hello", empty: "" };
   const keys = [
-    "file,size,layers,kind,kernelDumpHeader,minidump,elf,messageBuffer,complete,problems",
+    "file,size,layers,kind,kernelDumpHeader,minidump,elf,messageBuffer,kernel,complete,problems",
   ];
   for (const name of Object.keys(files)) {
     const { report, json } = await show(name, files, true);

@@ -1,0 +1,27 @@
+/**
+ * The kernel in a dump: its facts, and the stacks of the threads that were asked for.
+ *
+ * @module
+ */
+
+import type { Kernel, ThreadStack } from "../kernel/kernel.ts";
+import type { Process } from "../kernel/threads.ts";
+import type { SymbolPaths } from "./open/symbol_files.ts";
+
+/** What is asked about the kernel. */
+export interface KernelOptions extends SymbolPaths {
+  /** All threads, not only the one that took the dump. */
+  readonly threads: boolean;
+  readonly processes: boolean;
+}
+
+/** What a dump tells about its kernel. */
+export interface KernelFindings {
+  readonly kernel: Kernel;
+  /** The thread that took the dump, or all: that one first, then those on a CPU, then the others. */
+  readonly stacks: readonly ThreadStack[];
+  /** Whether all threads were asked for. */
+  readonly all: boolean;
+  /** Empty if they were not asked for. */
+  readonly processes: readonly Process[];
+}
