@@ -11,7 +11,7 @@ import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
 import { describeError } from "../os/system_error.ts";
 import { formatIsoTime } from "../text/time.ts";
-import { panicSignature } from "./signature.ts";
+import { panicSignature } from "../kerneldump/files/panic_signature.ts";
 import type { Thoroughness } from "./examination.ts";
 
 /** How a dump in a directory fares. */
@@ -113,7 +113,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
       layers: findings.layers,
       kind: findings.kind,
       panic,
-      signature: panic === null ? null : panicSignature(panic),
+      signature: panic === null ? null : panicSignature(panic, findings.panic?.backtrace),
       state: stateOf(findings),
       complete: findings.complete,
       problems: findings.problems.map(({ code, message }) => ({ code, message })),

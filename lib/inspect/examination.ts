@@ -5,6 +5,7 @@
  */
 
 import { completeness, type Problem } from "../kerneldump/problem.ts";
+import type { CoreText } from "../kerneldump/files/core_text.ts";
 import type { KernelDumpKey } from "../kerneldump/files/key.ts";
 import { findPanic } from "../kerneldump/messages/message_text.ts";
 import type { Companions } from "./open/companions.ts";
@@ -78,6 +79,7 @@ export interface Found {
   readonly header: HeaderFacts | null;
   readonly info?: Findings["info"];
   readonly key?: KernelDumpKey | null;
+  readonly coreText?: CoreText;
   readonly opened?: OpenedLayers;
   readonly contents?: Contents;
   readonly plain?: number | null;
@@ -85,16 +87,18 @@ export interface Found {
   readonly problems: readonly Problem[];
 }
 
+/** What a file of these kinds says, it says of itself: an info file with its number may be another dump's. */
+const BESIDE_DUMPS: readonly Kind[] = ["core-txt", "bounds", "minfree"];
+/** Nor does a key or a header alone. */
+const SAY_NOTHING_OF_THE_DUMP: readonly Kind[] = [...BESIDE_DUMPS, "key", "kernel-dump-header"];
+
 /** Puts together what was found out about a file. */
 export function makeFindings(task: Task, found: Found): Findings {
   const contents = found.contents ?? noContents();
   const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
-  const info = found.info ?? task.companions.info?.info ?? null;
+  const info = BESIDE_DUMPS.includes(found.kind) ? null : found.info ?? task.companions.info?.info ?? null;
   const whole = completeness(found.problems);
-  // A key and a header alone say nothing about the dump.
-  const complete = (found.kind === "key" || found.kind === "kernel-dump-header") && whole === true
-    ? null
-    : whole;
+  const complete = SAY_NOTHING_OF_THE_DUMP.includes(found.kind) && whole === true ? null : whole;
   return {
     file: task.path,
     size: task.file.size,
@@ -107,6 +111,7 @@ export function makeFindings(task: Task, found: Found): Findings {
     newer: contents.newer,
     elf: contents.elf,
     textdump: contents.textdump,
+    coreText: found.coreText ?? null,
     key: found.key ?? found.opened?.key ?? null,
     messages: contents.messages,
     panic,
@@ -114,6 +119,7 @@ export function makeFindings(task: Task, found: Found): Findings {
     summary: summarize({
       header: found.header,
       info,
+      coreText: found.coreText ?? null,
       textdump: contents.textdump,
       panic,
       messages: contents.messages,

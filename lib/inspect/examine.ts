@@ -22,7 +22,7 @@ import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judg
 import { type OpenedLayers, openLayers } from "./open/layers.ts";
 import { PLAIN_KERNEL, readKernel } from "./read_kernel.ts";
 import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
-import { examineHeader, examineInfo, examineKey } from "./small_files.ts";
+import { examineCoreText, examineHeader, examineInfo, examineKey } from "./small_files.ts";
 import { FileSource } from "../os/file_source.ts";
 import type { Source } from "../bytes/source.ts";
 import {
@@ -88,6 +88,13 @@ async function examineContainer(task: Task): Promise<Examined> {
       return withoutDump(await examineKey(task));
     case "kernel-dump-header":
       return withoutDump(examineHeader(task));
+    case "core-txt":
+      return withoutDump(await examineCoreText(task));
+    case "bounds":
+    case "minfree":
+      return withoutDump(
+        makeFindings(task, { kind: task.container.identity.kind, header: null, problems: [] }),
+      );
     default:
       return await examineDump(task);
   }

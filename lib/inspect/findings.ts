@@ -7,6 +7,7 @@
 
 import type { ElfCore } from "../kerneldump/elf/elf_core.ts";
 import type { Compression, KernelDumpHeader, NewerKernelDumpHeader } from "../kerneldump/files/header.ts";
+import type { CoreText } from "../kerneldump/files/core_text.ts";
 import type { InfoFile } from "../kerneldump/files/info.ts";
 import type { KernelDumpKey } from "../kerneldump/files/key.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
@@ -26,6 +27,9 @@ export type Kind =
   | "kernel-dump-header"
   | "key"
   | "info"
+  | "core-txt"
+  | "bounds"
+  | "minfree"
   | "unknown";
 
 /** The kernel dump header's fields; from an info file some are absent. Strings are unfiltered. */
@@ -99,6 +103,8 @@ export interface Findings {
   readonly elf: ElfCore | null;
   readonly textdump: TextdumpFacts | null;
   readonly key: KernelDumpKey | null;
+  /** crashinfo's report, if the file is one. */
+  readonly coreText: CoreText | null;
   /** The message buffer's text, oldest first. */
   readonly messages: string | null;
   readonly panic: PanicExcerpt | null;

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { parseInfo } from "../kerneldump/files/info.ts";
+import { parseCoreText } from "../kerneldump/files/core_text.ts";
+import { type InfoFile, parseInfo } from "../kerneldump/files/info.ts";
 import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/files/key.ts";
+import { readSpan } from "../bytes/source.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { factsOfInfo, type Findings, type HeaderFacts } from "./findings.ts";
 import { judgeInfo } from "./judge/judge.ts";
@@ -22,12 +24,36 @@ export async function examineInfo(task: Task): Promise<Findings> {
   const info = parseInfo(new TextDecoder().decode(await task.file.read(0, INFO_LIMIT))) ?? null;
   const header = info === null ? null : factsOfInfo(task.name, info);
   const problems = [
-    ...(info === null ? [] : judgeInfo(info)),
+    ...(info === null ? [] : [...judgeInfo(info), ...judgeEnd(info)]),
     ...(header?.parityOk === false
       ? [problem("header-parity", "The kernel dump header's parity was wrong: its fields may be damaged")]
       : []),
   ];
   return makeFindings(task, { kind: "info", header, info, problems });
+}
+
+/** savecore writes its verdict last, and has done so since it had one. */
+function judgeEnd({ device, dumpStatus }: InfoFile): Problem[] {
+  if (device === null || dumpStatus !== null) return [];
+  return [
+    problem("savecore-no-verdict", "The info file has no Dump Status: it was cut, or is still being written"),
+  ];
+}
+
+/** Reports of large machines have some MiB. */
+const CORE_TEXT_LIMIT = 32 * 2 ** 20;
+
+/** Examines crashinfo's report: it is read, not judged. */
+export async function examineCoreText(task: Task): Promise<Findings> {
+  const size = Math.min(task.file.size, CORE_TEXT_LIMIT);
+  const bytes = await readSpan(task.file.read.bind(task.file), 0, size);
+  const coreText = parseCoreText(new TextDecoder().decode(bytes));
+  return makeFindings(task, {
+    kind: "core-txt",
+    header: null,
+    problems: [],
+    ...(coreText === undefined ? {} : { coreText }),
+  });
 }
 
 /** Examines a key. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CoreText } from "../kerneldump/files/core_text.ts";
 import type { InfoFile } from "../kerneldump/files/info.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { HeaderFacts, Summary, TextdumpFacts } from "./findings.ts";
@@ -12,6 +13,7 @@ import type { HeaderFacts, Summary, TextdumpFacts } from "./findings.ts";
 export interface Sources {
   readonly header: HeaderFacts | null;
   readonly info: InfoFile | null;
+  readonly coreText: CoreText | null;
   readonly textdump: TextdumpFacts | null;
   readonly panic: PanicExcerpt | null;
   readonly messages: string | null;
@@ -21,7 +23,11 @@ export interface Sources {
 const VERSION_LINE = /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?(FreeBSD \d+\.\d+-[A-Z].*)$/gm;
 
 /** Draws up the summary. */
-export function summarize({ header, info, textdump, panic, messages }: Sources): Summary {
+export function summarize({ header, info, coreText, textdump, panic, messages }: Sources): Summary {
+  if (coreText !== null) {
+    const { host, panic, version } = coreText;
+    return { host, time: null, panic, version, uptime: null };
+  }
   return {
     host: nonEmpty(header?.hostname) ?? info?.client?.host ?? null,
     time: header?.dumpTime ?? panic?.time ?? textdump?.members[0]?.mtime ?? null,

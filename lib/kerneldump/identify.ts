@@ -7,8 +7,11 @@
 import { findTrailingHeader } from "./device/device_image.ts";
 import { decodeElfCore, isKernelDump, isProcessCore, segmentTable } from "./elf/elf_core.ts";
 import { hasElfMagic } from "./elf/elf_header.ts";
+import { looksLikeCoreText } from "./files/core_text.ts";
 import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./files/header.ts";
+import { looksLikeInfo } from "./files/info.ts";
 import { looksLikeKey } from "./files/key.ts";
+import { describeForeign, describeForeignCore } from "./foreign.ts";
 import { hasMinidumpMagic } from "./minidump/minidump.ts";
 import { hasUstarMagic, TEXTDUMP_MEMBERS, ustarName } from "./textdump.ts";
 
@@ -37,6 +40,10 @@ export type Identity =
   | { readonly kind: "compressed"; readonly compression: "gzip" | "zstd"; readonly trailingHeader: boolean }
   | { readonly kind: "textdump" }
   | { readonly kind: "info" }
+  /** crashinfo's report. */
+  | { readonly kind: "core-txt" }
+  /** savecore's or netdumpd's next number, and how many KiB savecore leaves free. */
+  | { readonly kind: "bounds" | "minfree" }
   | { readonly kind: "kernel-dump-header" }
   | { readonly kind: "key" }
   | { readonly kind: "device-image" }
@@ -55,12 +62,13 @@ export function identify(sample: Sample): Identity {
   }
   if (hasZstdMagic(start)) return { kind: "compressed", compression: "zstd", trailingHeader };
   if (isTextdump(start, name)) return { kind: "textdump" };
-  if (isInfo(start)) return { kind: "info" };
+  const text = identifyText(start, name);
+  if (text !== undefined) return text;
   if (hasKernelDumpMagic(start)) return identifyHeader(start);
   if (isKey(start, name, size)) return { kind: "key" };
   if (trailingHeader) return { kind: "device-image" };
   if (name.startsWith("vmcore_encrypted")) return { kind: "encrypted" };
-  return { kind: "unknown", hint: size === 0 ? "empty" : null };
+  return { kind: "unknown", hint: size === 0 ? "empty" : describeForeign(start) };
 }
 
 function identifyElf(start: Uint8Array, dataOffset: 0 | 512): Identity {
@@ -69,7 +77,7 @@ function identifyElf(start: Uint8Array, dataOffset: 0 | 512): Identity {
     const { tableOffset, tableSize } = segmentTable(elf);
     const core = decodeElfCore(elf, elf.subarray(tableOffset, tableOffset + tableSize));
     if (isKernelDump(core)) return { kind: "elf-core", dataOffset };
-    if (isProcessCore(core)) return { kind: "unknown", hint: "the core of a process, not a kernel dump" };
+    if (isProcessCore(core)) return { kind: "unknown", hint: describeForeignCore(core, elf) };
     return { kind: "unknown", hint: "an ELF file, but no kernel dump" };
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: "unknown", hint: "an ELF file, cut or damaged" };
@@ -96,11 +104,18 @@ function isTextdump(start: Uint8Array, name: string): boolean {
   return TEXTDUMP_MEMBERS.includes(ustarName(start)) || name.startsWith("textdump.tar");
 }
 
-/** savecore's and netdumpd's first lines (sections 2.2 and 2.3). */
-function isInfo(start: Uint8Array): boolean {
-  const line = new TextDecoder("latin1").decode(start.subarray(0, 32));
-  return line.startsWith("Dump header from device") || line.startsWith("Dump from ");
+/** Texts beside dumps (sections 2.1 to 2.5): by their first lines, or by their name where they hold a number only. */
+function identifyText(start: Uint8Array, name: string): Identity | undefined {
+  const text = new TextDecoder().decode(start.subarray(0, TEXT_SAMPLE));
+  if (looksLikeInfo(text)) return { kind: "info" };
+  if (looksLikeCoreText(text)) return { kind: "core-txt" };
+  if (!/^\d{1,10}\s{0,4}$/.test(text)) return undefined;
+  if (/^bounds(?:\.[A-Za-z0-9_.-]{1,80})?$/.test(name)) return { kind: "bounds" };
+  return name === "minfree" ? { kind: "minfree" } : undefined;
 }
+
+/** The first line, however long its names are. */
+const TEXT_SAMPLE = 2048;
 
 /** Keys have no magic, so the whole file must look like one; a name that says so allows for a damaged one. */
 function isKey(start: Uint8Array, name: string, size: number | null): boolean {

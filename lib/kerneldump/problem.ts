@@ -166,6 +166,10 @@ export const PROBLEMS = {
     meaning: "savecore could not tell whether the dump is good",
     complete: null,
   },
+  "savecore-no-verdict": {
+    meaning: "savecore's info file does not reach its status: it was cut, or is still being written",
+    complete: null,
+  },
   encrypted: {
     meaning: "The dump is encrypted, and no private key was given",
     complete: true,

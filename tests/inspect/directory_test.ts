@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatDirectory } from "../../lib/inspect/tell/directory_text.ts";
+import { signatureTag } from "../../lib/kerneldump/files/panic_signature.ts";
 import { listDirectory } from "../../lib/inspect/directory.ts";
-import { panicSignature, signatureTag } from "../../lib/inspect/signature.ts";
 import { styleFor } from "../../lib/text/style.ts";
 import { buildElfCore } from "../kerneldump/synthetic.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
@@ -94,19 +94,4 @@ Deno.test("formatDirectory() lines up, marks equal panics, and fits the terminal
     }
     assertStringIncludes(narrow, "\x1b[31mPARTIAL");
   });
-});
-
-Deno.test("panicSignature() masks addresses and nothing that tells one bug from another", () => {
-  const rows: [panic: string, signature: string][] = [
-    ["Duplicate free of 0xfffff80339ef3000 from zone", "Duplicate free of 0x* from zone"],
-    [
-      "vm_fault: fault on nofault entry, addr: fffffe0011223344",
-      "vm_fault: fault on nofault entry, addr: 0x*",
-    ],
-    ["page fault at 0x18, foo+0x1234567", "page fault at 0x18, foo+0x1234567"],
-    ["general  protection\nfault", "general protection fault"],
-    ["malloc: 12345678 bytes", "malloc: 12345678 bytes"],
-  ];
-  for (const [panic, signature] of rows) assertEquals(panicSignature(panic), signature);
-  assertMatch(signatureTag("x"), /^[0-9a-f]{6}$/);
 });

@@ -55,7 +55,10 @@ const ROWS: readonly (readonly [what: string, bytes: Uint8Array, name: string, i
   ["a textdump by name alone", buildTextdump({ "other.txt": "x" }), "textdump.tar.last", {
     kind: "textdump",
   }],
-  ["any other archive", buildTextdump({ "other.txt": "x" }), "src.tar", { kind: "unknown", hint: null }],
+  ["any other archive", buildTextdump({ "other.txt": "x" }), "src.tar", {
+    kind: "unknown",
+    hint: "a tar archive, but no textdump: unpack it first (tar -xf)",
+  }],
   ["gzip", new Uint8Array([0x1f, 0x8b, 8, 0]), "x", {
     kind: "compressed",
     compression: "gzip",

@@ -79,7 +79,8 @@ export async function openContainer(file: Source, name: string): Promise<Contain
     case "kernel-dump-header": {
       const newer = decodeNewerHeader(await file.read(0, KERNEL_DUMP_HEADER_SIZE));
       if (newer !== undefined) return { ...whole, newerHeader: newer };
-      return { ...whole, header: await headerAt(file, 0) };
+      return await openDumpBehindHeader(file, whole, name) ??
+        { ...whole, header: await headerAt(file, 0) };
     }
     default:
       return whole;
@@ -98,6 +99,19 @@ async function openInterruptedDevice(file: Source, whole: Container, name: strin
   if (!file.randomAccess || file.size === null) return whole;
   const image = await searchDeviceImage(file.read.bind(file), file.size, SEARCH_LIMIT);
   return image === undefined ? whole : await openImage(file, whole, image, name);
+}
+
+/** A dump device cut out where its header begins: the dump follows, and a copy of the header. */
+async function openDumpBehindHeader(
+  file: Source,
+  whole: Container,
+  name: string,
+): Promise<Container | undefined> {
+  if (!file.randomAccess || file.size === null || file.size <= KERNEL_DUMP_HEADER_SIZE) return undefined;
+  const image = await searchDeviceImage(file.read.bind(file), file.size, KERNEL_DUMP_HEADER_SIZE);
+  if (image === undefined) return undefined;
+  const opened = await openImage(file, whole, image, name);
+  return opened.identity.kind === "unknown" ? undefined : opened;
 }
 
 async function openImage(

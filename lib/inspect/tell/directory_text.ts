@@ -9,7 +9,7 @@ import type { Style } from "../../text/style.ts";
 import { displayWidth, formatTable, truncate } from "../../text/table.ts";
 import { formatSize } from "../../text/units.ts";
 import type { Entry, State } from "../directory.ts";
-import { signatureTag } from "../signature.ts";
+import { signatureTag } from "../../kerneldump/files/panic_signature.ts";
 
 const STATE_WORDS: Readonly<Record<State, string>> = {
   whole: "whole",

@@ -8,6 +8,8 @@
 import { formatIsoTime } from "../../text/time.ts";
 import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
+import type { CoreText } from "../../kerneldump/files/core_text.ts";
+import { panicSignature } from "../../kerneldump/files/panic_signature.ts";
 import type { NewerMinidump } from "../../kerneldump/minidump/newer_minidump.ts";
 import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
 import { type Address, formatAddress } from "./address.ts";
@@ -75,6 +77,22 @@ export interface Report {
   readonly kernel: KernelReport | null;
   readonly complete: boolean | null;
   readonly problems: readonly { readonly code: string; readonly message: string }[];
+  /** What the text form shows on top. */
+  readonly summary: SummaryReport;
+  /** What crashinfo's report says, if the file is one. */
+  readonly coreText: CoreText | null;
+}
+
+/** What happened, from whichever part of the dump tells it best. */
+export interface SummaryReport {
+  readonly host: string | null;
+  /** ISO 8601, UTC. */
+  readonly time: string | null;
+  readonly panic: string | null;
+  readonly uptimeSeconds: number | null;
+  readonly version: string | null;
+  /** Equal for panics that are likely the same bug. */
+  readonly signature: string | null;
 }
 
 /** Which parts of the findings a report carries. */
@@ -102,7 +120,34 @@ export function makeReport(findings: Findings, { messages, priorities }: ReportO
     kernel: findings.kernel === null ? null : reportKernel(findings.kernel),
     complete: findings.complete,
     problems: findings.problems.map(({ code, message }) => ({ code, message })),
+    summary: reportSummary(findings),
+    coreText: findings.coreText,
   };
+}
+
+function reportSummary({ summary, panic, coreText }: Findings): SummaryReport {
+  const { host, time, uptime, version } = summary;
+  const frames = coreText?.backtrace ?? panic?.backtrace ?? [];
+  return {
+    host,
+    time: formatIsoTime(time),
+    panic: summary.panic,
+    uptimeSeconds: uptime === null ? null : parseUptime(uptime),
+    version,
+    signature: summary.panic === null ? null : panicSignature(summary.panic, frames),
+  };
+}
+
+/** Seconds of each unit of the kernel's uptime. */
+const UNITS: Readonly<Record<string, number>> = { d: 86400, h: 3600, m: 60, s: 1 };
+
+/** `1d2h3m4s`, as the kernel prints it, in seconds. */
+function parseUptime(uptime: string): number {
+  let seconds = 0;
+  for (const [, count, unit] of uptime.matchAll(/(\d{1,9})([dhms])/g)) {
+    seconds += Number(count) * UNITS[unit!]!;
+  }
+  return seconds;
 }
 
 /** C1 controls, and what turns text around: JSON allows them, a terminal obeys them (P8). */

@@ -54,6 +54,12 @@ export function describe(findings: Findings): string {
       return "key of an encrypted dump";
     case "info":
       return "info file";
+    case "core-txt":
+      return "crashinfo's report of a dump";
+    case "bounds":
+      return "the number of the next dump";
+    case "minfree":
+      return "how many KiB savecore leaves free";
     case "unknown":
       return findings.layers.includes("encrypted") ? "encrypted dump" : "not recognized";
   }
@@ -74,14 +80,16 @@ function layerLine(findings: Findings): string[] {
 function summaryLines(findings: Findings, style: Style): string[] {
   const { summary, kind, header, layers } = findings;
   const foreign = kind === "unknown" && header === null && !layers.includes("encrypted");
-  if (kind === "key" || foreign) return [];
+  if (kind === "key" || kind === "bounds" || kind === "minfree" || foreign) return [];
   return [
     ...labelled("Host", summary.host === null ? "not known" : escapeLine(summary.host)),
-    ...labelled("When", formatWhen(summary)),
+    ...(kind === "core-txt" ? [] : labelled("When", formatWhen(summary))),
     ...labelled("Panic", panicText(findings, style)),
     ...(summary.uptime === null ? [] : labelled("Uptime", formatUptime(summary.uptime))),
     ...labelled("Version", summary.version === null ? "not known" : textLines(summary.version)),
-    ...(kind === "kernel-dump-header" ? [] : labelled("Whole", verdict(findings, style))),
+    ...(kind === "kernel-dump-header" || kind === "core-txt"
+      ? []
+      : labelled("Whole", verdict(findings, style))),
   ];
 }
 
@@ -92,8 +100,9 @@ function formatWhen({ time }: Summary): string {
   return age < 0 ? text : `${text}, ${formatDuration(age)} ago`;
 }
 
-function panicText({ summary, header, messages }: Findings, style: Style): string | string[] {
+function panicText({ summary, header, messages, coreText }: Findings, style: Style): string | string[] {
   if (summary.panic !== null) return textLines(summary.panic).map((line) => style.bold(line));
+  if (coreText !== null) return "not known: the report has none";
   if (header?.panicString === "") return "none: the dump was asked for";
   if (messages === "") {
     return "not known: the message buffer is empty, and no kdh.* or info.* lies beside the dump";

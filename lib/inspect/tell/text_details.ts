@@ -11,18 +11,20 @@ import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
-import { labelled } from "../../text/lines.ts";
+import type { CoreText } from "../../kerneldump/files/core_text.ts";
+import { expandTabs, labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, HeaderFacts, MinidumpFacts, TextdumpFacts } from "../findings.ts";
 import { formatAddress } from "./address.ts";
 
 /** The sections behind the summary, each a list of lines; those that do not apply are empty. */
 export function detailSections(findings: Findings, style: Style): string[][] {
-  const { header, info, minidump, elf, textdump, key } = findings;
+  const { header, info, minidump, elf, textdump, key, coreText } = findings;
   return [
     header === null ? [] : headerLines(header, style),
     info === null ? [] : infoLines(info, style),
     key === null ? [] : [style.bold("Key"), ...keyLines(findings)],
+    ...(coreText === null ? [] : coreTextSections(coreText, style)),
     ...(minidump === null ? [] : minidumpSections(minidump, style)),
     elf === null ? [] : elfLines(elf, style),
     ...(textdump === null ? [] : textdumpSections(textdump, style)),
@@ -64,6 +66,31 @@ function infoLines(info: NonNullable<Findings["info"]>, style: Style): string[] 
     ...others.flatMap(([label, value]) => labelled(escapeLine(label), escapeLine(value), WIDE)),
     ...(dumpStatus === null ? [] : labelled("Dump status", escapeLine(dumpStatus), WIDE)),
     ...(ending === null ? [] : labelled("Verdict", escapeLine(ending), WIDE)),
+  ];
+}
+
+function coreTextSections(report: CoreText, style: Style): string[][] {
+  const { vmcore, written, machine, backtrace, sections, whole } = report;
+  const row = (label: string, value: string | null) =>
+    value === null ? [] : labelled(label, escapeLine(value), WIDE);
+  const last = sections.at(-1);
+  const end = whole
+    ? "whole: its last section is there"
+    : `cut, or not written to its end: ${
+      last === undefined ? "it has no sections" : `the last section is "${last}"`
+    }`;
+  return [
+    [
+      style.bold("Report"),
+      ...row("Of the dump", vmcore),
+      ...row("Written", written),
+      ...row("Machine", machine),
+      ...row("Sections", `${sections.length}`),
+      ...row("Ends", end),
+    ],
+    backtrace.length === 0
+      ? []
+      : [style.bold("Backtrace"), ...backtrace.map((line) => `  ${escapeLine(expandTabs(line))}`)],
   ];
 }
 

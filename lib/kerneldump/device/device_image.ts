@@ -133,15 +133,17 @@ export async function readLiveDump(readAt: ReadAt, size: number): Promise<LiveDu
   };
 }
 
-interface Copies {
+/** What the two headers around a dump say together. */
+export interface Copies {
   readonly header: KernelDumpHeader;
   readonly status: DeviceImage["status"];
   readonly problems: readonly Problem[];
 }
 
-function compareCopies(header: KernelDumpHeader, trailing: Uint8Array, leading: Uint8Array): Copies {
+/** Compares the headers behind and before a dump, as savecore does. */
+export function compareCopies(header: KernelDumpHeader, trailing: Uint8Array, leading: Uint8Array): Copies {
   const before = tryDecodeHeader(leading);
-  const cleared = header.magic === Magic.CLEARED;
+  const cleared = readMagic(trailing) === Magic.CLEARED;
   const problems: Problem[] = [];
   if (cleared) {
     const message =
@@ -186,6 +188,10 @@ async function isBackwards(readAt: ReadAt, header: KernelDumpHeader, last: numbe
 
 function outsideMessage(header: KernelDumpHeader, extent: number, size: number): string {
   return `The dump of ${header.dumpLength} bytes in an extent of ${extent} does not fit in the ${size} bytes there are`;
+}
+
+function readMagic(bytes: Uint8Array): string {
+  return new TextDecoder("latin1").decode(bytes.subarray(0, Magic.CLEARED.length));
 }
 
 /** Decodes a kernel dump header where there may be none. */

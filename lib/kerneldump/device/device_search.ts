@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DeviceImage, SECTOR_SIZES, tryDecodeHeader } from "./device_image.ts";
+import { compareCopies, type DeviceImage, SECTOR_SIZES, tryDecodeHeader } from "./device_image.ts";
 import {
   hasKernelDumpMagic,
   KERNEL_DUMP_HEADER_SIZE,
@@ -13,7 +13,7 @@ import {
   Magic,
 } from "../files/header.ts";
 import { problem } from "../problem.ts";
-import type { ReadAt } from "../../bytes/source.ts";
+import { type ReadAt, roundUp } from "../../bytes/source.ts";
 
 const WINDOW_SIZE = 1024 * 1024;
 const SECTOR_SIZE = SECTOR_SIZES[0];
@@ -38,7 +38,7 @@ export async function searchDeviceImage(
       const sector = window.subarray(at, at + KERNEL_DUMP_HEADER_SIZE);
       if (sector[0] !== FIRST_BYTE || !hasKernelDumpMagic(sector)) continue;
       const header = tryDecodeHeader(sector);
-      if (header !== undefined && isLeading(header)) return layOut(header, offset + at, size);
+      if (header !== undefined && isLeading(header)) return await layOut(readAt, header, offset + at, size);
     }
   }
   return undefined;
@@ -50,7 +50,12 @@ function isLeading(header: KernelDumpHeader): boolean {
     (SECTOR_SIZES as readonly number[]).includes(header.blockSize);
 }
 
-function layOut(header: KernelDumpHeader, offset: number, size: number): DeviceImage {
+async function layOut(
+  readAt: ReadAt,
+  header: KernelDumpHeader,
+  offset: number,
+  size: number,
+): Promise<DeviceImage> {
   const keyOffset = offset + header.blockSize;
   const keySize = header.dumpKeySize ?? 0;
   const dataOffset = keyOffset + keySize;
@@ -58,17 +63,41 @@ function layOut(header: KernelDumpHeader, offset: number, size: number): DeviceI
   const backwards = header.magic === Magic.TEXTDUMP;
   const available = Math.max(0, Math.min(header.dumpLength, size - dataOffset));
   const fits = available > 0 && !(backwards && available < header.dumpLength);
+  const leading = await readAt(offset, KERNEL_DUMP_HEADER_SIZE);
+  const behind = fits ? await compareBehind(readAt, leading.slice(), header, dataOffset) : undefined;
+  const missing = problem(
+    "header-trailing-missing",
+    `There is a kernel dump header at offset ${offset}, but none behind its dump: ` +
+      "the dump was interrupted, or the image was cut",
+  );
   return {
     sectorSize: header.blockSize,
     header,
-    status: "bad",
+    status: behind?.status ?? "bad",
     data: fits ? { offset: dataOffset, size: available } : null,
     backwards,
     key: keySize > 0 && fits ? { offset: keyOffset, size: keySize } : null,
-    problems: [problem(
-      "header-trailing-missing",
-      `There is a kernel dump header at offset ${offset}, but none behind its dump: ` +
-        "the dump was interrupted, or the image was cut",
-    )],
+    problems: behind?.problems ?? [missing],
   };
+}
+
+/**
+ * Compares a leading header with what stands right behind its dump's extent: an image may go on behind it, as a disk
+ * with the dump device in it does.
+ *
+ * @returns `undefined` if no header stands there
+ */
+async function compareBehind(
+  readAt: ReadAt,
+  leading: Uint8Array,
+  header: KernelDumpHeader,
+  dataOffset: number,
+): Promise<Pick<DeviceImage, "status" | "problems"> | undefined> {
+  const extent = header.dumpExtent || header.dumpLength;
+  for (const end of new Set([extent, roundUp(extent, header.blockSize)])) {
+    const trailing = await readAt(dataOffset + end, KERNEL_DUMP_HEADER_SIZE);
+    if (trailing.byteLength < KERNEL_DUMP_HEADER_SIZE || !hasKernelDumpMagic(trailing)) continue;
+    return compareCopies(header, trailing.slice(), leading);
+  }
+  return undefined;
 }

@@ -7,6 +7,7 @@
  */
 
 import { escapeLine } from "../../text/escape.ts";
+import { DEVICE_LABEL, looksLikeStyledInfo, parseStyledInfo } from "./info_styles.ts";
 import type { Compression, KernelDumpHeader } from "./header.ts";
 
 /** What an info file says, ready to be written. */
@@ -101,7 +102,8 @@ export interface InfoFile {
   readonly ending: string | null;
 }
 
-const FROM_DEVICE = /^Dump header from device:? /;
+/** savecore's first line; that of FreeBSD 5 and 6 carries the verdict. */
+const FROM_DEVICE = /^(?:Dump header from device:? |(Good|Bad) dump found on device:? )/;
 const FROM_CLIENT = "Dump from ";
 /** An info file has some twenty lines, with the most of a panic two hundred; more of one that only looks so is not read. */
 const MOST_LINES = 4096;
@@ -123,22 +125,61 @@ const BEFORE_PANIC = [
 /** The label that ends the panic string, of savecore and of netdumpd. */
 const PARITY_LABELS = ["Dump Parity", "Header Parity Check"];
 
+/** The labels of FreeBSD 5 and 6, and what they are called since. */
+const OLD_LABELS: Readonly<Record<string, string>> = {
+  "Architecture version": "Architecture Version",
+  "Dump length": "Dump Length",
+  Versionstring: "Version String",
+  Panicstring: "Panic String",
+};
+/** What ended an info file before there was a status. */
+const OLD_ENDS = ["MD5", "Bounds"];
+const BYTE_ORDER_MARK = /^\ufeff/;
+
 /** Tells whether a file with this beginning is an info file. */
-export function looksLikeInfo(text: string): boolean {
-  return parseFirstLine(text.split("\n", 1)[0] ?? "") !== undefined;
+export function looksLikeInfo(beginning: string): boolean {
+  const text = beginning.replace(BYTE_ORDER_MARK, "");
+  return parseFirstLine(text.split("\n", 1)[0] ?? "") !== undefined || looksLikeStyledInfo(text);
 }
 
 /**
- * Reads an info file of savecore (10, 11, 12 and later), netdumpd or this program.
+ * Reads an info file of savecore (5, 6, 10, 11, 12 and later, in any style of libxo), netdumpd or this program.
  *
  * @returns `undefined` if the first line is none of theirs
  */
-export function parseInfo(text: string): InfoFile | undefined {
+export function parseInfo(content: string): InfoFile | undefined {
+  const text = content.replace(BYTE_ORDER_MARK, "");
+  const styled = parseStyledInfo(text);
+  if (styled !== undefined) {
+    const device = styled.get(DEVICE_LABEL) ?? "";
+    styled.delete(DEVICE_LABEL);
+    return assemble({ client: null, device }, { fields: styled, others: othersOf(styled), ending: null });
+  }
   const lines = text.replaceAll("\r\n", "\n").split("\n", MOST_LINES);
   if (lines.at(-1) === "") lines.pop();
   const first = parseFirstLine(lines[0] ?? "");
   if (first === undefined) return undefined;
-  const { fields, others, ending } = collect(lines);
+  const collected = collect(lines);
+  const { fields, others } = collected;
+  const [, verdict] = FROM_DEVICE.exec(lines[0] ?? "") ?? [];
+  if (
+    verdict !== undefined && !fields.has("Dump Status") && others.some(([label]) => OLD_ENDS.includes(label))
+  ) {
+    fields.set("Dump Status", verdict.toLowerCase());
+  }
+  return assemble(first, collected);
+}
+
+/** What the styles of libxo name that has no field of its own. */
+function othersOf(fields: ReadonlyMap<string, string>): Collected["others"] {
+  const bounds = fields.get("Bounds");
+  return bounds === undefined ? [] : [["Bounds", bounds]];
+}
+
+function assemble(
+  first: Pick<InfoFile, "client" | "device">,
+  { fields, others, ending }: Collected,
+): InfoFile {
   const fromServer = first.device === null;
   const string = (label: string) => {
     const value = fields.get(label);
@@ -197,7 +238,8 @@ function collect(lines: readonly string[]): Collected {
   let ending: string | null = null;
   for (let at = 1; at < lines.length;) {
     const line = lines[at++] ?? "";
-    const [, label, value = ""] = KEY_LINE.exec(line) ?? [];
+    const [, key, value = ""] = KEY_LINE.exec(line) ?? [];
+    const label = key === undefined ? undefined : OLD_LABELS[key] ?? key;
     if (label === undefined) {
       if (ENDING.test(line)) ending = line;
     } else if (label === "Version String") {

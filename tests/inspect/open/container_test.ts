@@ -9,6 +9,8 @@ import {
   buildTextdump,
   concatenate,
 } from "../../kerneldump/synthetic.ts";
+import { examine } from "../../../lib/inspect/examine.ts";
+import { headerOf, minidumpWithMessages, withFiles } from "../dumps.ts";
 import { memorySource } from "../../bytes/memory_source.ts";
 
 const DUMP = buildReferenceFixture();
@@ -87,5 +89,31 @@ Deno.test("openContainer() leaves a dump in a file of its own alone", async () =
     hostname: null,
     keySize: null,
     codes: [],
+  });
+});
+
+Deno.test("openContainer() reads a dump behind its header, with its copy behind it or not", async () => {
+  const dump = minidumpWithMessages();
+  const { bytes } = headerOf(dump, { blockSize: 512 });
+  for (
+    const [parts, codes] of [
+      [[bytes, dump, bytes], []],
+      [[bytes, dump, bytes, new Uint8Array(4096)], []],
+      [[bytes, dump], ["header-trailing-missing"]],
+    ] as const
+  ) {
+    await withFiles({ "dump-behind": concatenate(parts) }, async (_, path) => {
+      const examination = await examine(path("dump-behind"), { thoroughness: "look", privateKey: null });
+      examination.close();
+      const { findings } = examination;
+      assertEquals(findings.kind, "minidump");
+      assertEquals(findings.problems.map(({ code }) => code), [...codes]);
+    });
+  }
+  // A header in a whole block stays one.
+  await withFiles({ "kdh.w1.0": concatenate([bytes, new Uint8Array(3584)]) }, async (_, path) => {
+    const examination = await examine(path("kdh.w1.0"), { thoroughness: "look", privateKey: null });
+    examination.close();
+    assertEquals(examination.findings.kind, "kernel-dump-header");
   });
 });

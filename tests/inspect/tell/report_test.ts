@@ -73,6 +73,16 @@ Deno.test("makeReport() gives every key of a received minidump, in order, as doc
     kernel: null,
     complete: true,
     problems: [],
+    summary: {
+      host: "w1.example",
+      time: "2023-05-17T13:07:58Z",
+      panic: "sleeping thread",
+      uptimeSeconds: null,
+      version: "FreeBSD 14.0-CURRENT #2 main-n261806-d3a49f62a284: Mon Mar 27 16:15:25 UTC 2023\n" +
+        "    tj@displacementactivity:/usr/obj/usr/src/amd64.amd64/sys/GENERIC\n",
+      signature: "sleeping thread",
+    },
+    coreText: null,
   };
   assertEquals(json, JSON.stringify(expected) + "\n");
 });
@@ -106,7 +116,7 @@ Deno.test("makeReport() leaves null what an architecture lacks", async () => {
 Deno.test("makeReport() has the same keys for every file, null where something is absent", async () => {
   const files = { ...receivedDump("w1.0", MINIDUMP), text: "hello", empty: "" };
   const keys = [
-    "file,size,layers,kind,kernelDumpHeader,minidump,elf,messageBuffer,kernel,complete,problems",
+    "file,size,layers,kind,kernelDumpHeader,minidump,elf,messageBuffer,kernel,complete,problems,summary,coreText",
   ];
   for (const name of Object.keys(files)) {
     const { report, json } = await show(name, files, true);

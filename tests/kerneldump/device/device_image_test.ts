@@ -223,3 +223,55 @@ Deno.test("device images with any bytes of their headers changed are read, never
     }
   }));
 });
+
+Deno.test("searchDeviceImage() takes a dump for good that has an equal header right behind it, whatever follows", async () => {
+  const search = (image: Uint8Array) => searchDeviceImage(readAtOf(image), image.byteLength, 1 << 30);
+  for (const sectorSize of [512, 4096]) {
+    for (const version of [1, 2, 3, 4]) {
+      const device = buildDeviceImage({
+        header: header({ version, blockSize: sectorSize }),
+        data: DUMP,
+        sectorSize,
+      });
+      const image = concatenate([new Uint8Array(9 * 512), device, new Uint8Array(8192).fill(0x55)]);
+      assertEquals(await read(image), undefined);
+      const found = (await search(image))!;
+      assertEquals([codes(found), found.status], [[], "good"]);
+      assertEquals(await dataOf(image, found), DUMP);
+    }
+  }
+});
+
+Deno.test("searchDeviceImage() finds the header behind a compressed dump's extent, and behind a textdump", async () => {
+  const search = (image: Uint8Array) => searchDeviceImage(readAtOf(image), image.byteLength, 1 << 30);
+  const compressed = DUMP.subarray(0, 5000);
+  const extent = 0x4000;
+  const fields = { dumpLength: 5000, dumpExtent: extent, compression: "zstd" as const };
+  const zstd = concatenate([
+    buildDeviceImage({ header: header(fields), data: compressed, extent }),
+    new Uint8Array(4096),
+  ]);
+  const found = (await search(zstd))!;
+  assertEquals([codes(found), found.status, await dataOf(zstd, found)], [[], "good", compressed]);
+  const tar = buildTextdump();
+  const textdump = { magic: "FreeBSD Text Dump", dumpLength: tar.byteLength, dumpExtent: tar.byteLength };
+  const image = concatenate([
+    buildDeviceImage({ header: header(textdump), data: tar, backwards: true }),
+    new Uint8Array(4096),
+  ]);
+  const text = (await search(image))!;
+  assertEquals([codes(text), text.status, await dataOf(image, text)], [[], "good", tar]);
+});
+
+Deno.test("searchDeviceImage() tells a header behind the dump that differs, and one that savecore cleared", async () => {
+  const slack = new Uint8Array(4096);
+  const search = (image: Uint8Array) => searchDeviceImage(readAtOf(image), image.byteLength, 1 << 30);
+  const device = buildDeviceImage({ header: header(), data: DUMP });
+  // What an older dump of the same length left there.
+  device.set(header({ dumpTime: 1_500_000_000 }), device.byteLength - 512);
+  const stale = (await search(concatenate([device, slack])))!;
+  assertEquals([codes(stale), stale.status], [["header-copies-differ"], "bad"]);
+  const saved = buildDeviceImage({ header: header(), data: DUMP, cleared: true });
+  const cleared = (await search(concatenate([saved, slack])))!;
+  assertEquals([codes(cleared), cleared.status], [["header-cleared"], "cleared"]);
+});

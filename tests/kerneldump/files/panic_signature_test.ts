@@ -1,0 +1,94 @@
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { maskPanic, panicSignature, signatureTag } from "../../../lib/kerneldump/files/panic_signature.ts";
+
+Deno.test("maskPanic() masks what differs between two panics of one bug, and nothing that tells bugs apart", () => {
+  const rows: [panic: string, masked: string][] = [
+    ["Duplicate free of 0xfffff80339ef3000 from zone", "Duplicate free of 0x* from zone"],
+    [
+      "vm_fault: fault on nofault entry, addr: fffffe0011223344",
+      "vm_fault: fault on nofault entry, addr: 0x*",
+    ],
+    [
+      "vm_fault_lookup: fault on nofault entry, addr: 0x28",
+      "vm_fault_lookup: fault on nofault entry, addr: 0x*",
+    ],
+    ["page fault in foo+0x1234567", "page fault in foo+0x1234567"],
+    ["general  protection\nfault", "general protection fault"],
+    [
+      "kmem_malloc(4096): kmem_map too small: 536870912 total",
+      "kmem_malloc(4096): kmem_map too small: * total",
+    ],
+    ["spin lock held too long (tid 100117, pid 12)", "spin lock held too long (tid *, pid *)"],
+    ["sleepq: td=100659 cpu 3", "sleepq: td=* cpu *"],
+    ["ffs_clusteralloc: map mismatch on ada0p3", "ffs_clusteralloc: map mismatch on ada*p3"],
+    ["em1: watchdog", "em*: watchdog"],
+    ["ffs_blkfree_cg: freeing free frag, bsize = 32768", "ffs_blkfree_cg: freeing free frag, bsize = 32768"],
+    [
+      "mutex foo owned at /usr/src/sys/kern/kern_mutex.c:283",
+      "mutex foo owned at /usr/src/sys/kern/kern_mutex.c:283",
+    ],
+    ["deadbeef is a word", "deadbeef is a word"],
+  ];
+  for (const [panic, masked] of rows) assertEquals(maskPanic(panic), masked);
+});
+
+const trap = (inner: string[]) => [
+  "#0 0xffffffff80b9002d at kdb_backtrace+0x5d",
+  "#1 0xffffffff80b43132 at vpanic+0x132",
+  "#2 0xffffffff80b42ff3 at panic+0x43",
+  "#3 0xffffffff8100c85c at trap_fatal+0x40c",
+  "#4 0xffffffff8100c8af at trap_pfault+0x4f",
+  "#5 0xffffffff80fe3a98 at calltrap+0x8",
+  ...inner,
+];
+
+Deno.test("panicSignature() tells page faults apart by the frames below panic and trap handling", () => {
+  const a = panicSignature(
+    "page fault",
+    trap([
+      "#6 0xffffffff80c7a4b1 at ip_output+0xe1",
+      "#7 0xffffffff80c90f23 at tcp_output+0x1ab3",
+      "#8 0xffffffff80c8d91d at tcp_do_segment+0x2d",
+      "#9 0xffffffff80c8b1aa at tcp_input+0x11a",
+    ]),
+  );
+  assertEquals(a, "page fault in ip_output < tcp_output < tcp_do_segment");
+  const b = panicSignature("page fault", trap(["#6 0xffffffff80c7a4b1 at zfs_read+0xe1"]));
+  assertEquals(b, "page fault in zfs_read");
+  assertNotEquals(signatureTag(a), signatureTag(b));
+});
+
+Deno.test("panicSignature() is the same of the kernel's frames, a debugger's and bare names, at any address", () => {
+  const kernel = trap([
+    "#6 0xffffffff80c7a4b1 at ip_output+0xe1",
+    "#7 0xffffffff80c90f23 at tcp_output+0x1ab3",
+  ]);
+  const other = kernel.map((line) =>
+    line.replace(/0xffffffff8/, "0xffffffff9").replace(/\+0x[0-9a-f]+$/, "+0x1")
+  );
+  const gdb = [
+    "#0  __curthread () at /usr/src/sys/amd64/include/pcpu_aux.h:57",
+    "#1  doadump (textdump=<optimized out>) at /usr/src/sys/kern/kern_shutdown.c:399",
+    "#2  0xffffffff80b43132 in vpanic (fmt=0xffffffff8113a5a9) at kern_shutdown.c:920",
+    "#3  0xffffffff8100c85c in trap_fatal (frame=0xfffffe00e8) at trap.c:940",
+    "#4  <signal handler called>",
+    "#5  0xffffffff80c7a4b1 in ip_output (m=0x0) at ip_output.c:12",
+    "#6  tcp_output (tp=0x0) at tcp_output.c:9",
+  ];
+  const names = ["kdb_backtrace", "vpanic", "ip_output", "tcp_output"];
+  for (const frames of [kernel, other, gdb, names]) {
+    assertEquals(panicSignature("page fault", frames), "page fault in ip_output < tcp_output");
+  }
+});
+
+Deno.test("panicSignature() is the masked text where no frame is known", () => {
+  assertEquals(panicSignature("page fault"), "page fault");
+  assertEquals(panicSignature("page fault", ["", "???", "#4 0x28"]), "page fault");
+  assertEquals(panicSignature("page fault", trap([])), "page fault");
+  assertEquals(panicSignature("x".repeat(5000)).length, 1024);
+});
+
+Deno.test("signatureTag() is six hex digits", () => {
+  assertMatch(signatureTag("x"), /^[0-9a-f]{6}$/);
+  assertEquals(signatureTag("page fault"), signatureTag("page fault"));
+});
