@@ -91,7 +91,7 @@ export type ServerEvent =
   | { readonly event: "mended"; readonly check: string }
   | { readonly event: "ready" }
   | { readonly event: "manager-unreachable"; readonly address: string; readonly reason: string }
-  | { readonly event: "datagrams"; readonly native: boolean }
+  | { readonly event: "datagrams"; readonly native: boolean; readonly receiveBufferBytes: number | null }
   | { readonly event: "stopping" }
   | { readonly event: "stopped-late"; readonly left: readonly string[] }
   | { readonly event: "failed"; readonly reason: string }

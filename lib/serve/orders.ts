@@ -95,8 +95,8 @@ export type Report =
   | { readonly report: "not-labelled"; readonly id: string; readonly reason: string }
   /** So many reports of little weight found no room. */
   | { readonly report: "dropped"; readonly count: number }
-  /** It takes orders now; whether datagrams are moved natively. */
-  | { readonly report: "ready"; readonly native: boolean }
+  /** It takes orders now: how datagrams are moved, and what room sockets have for them, if that is known. */
+  | { readonly report: "ready"; readonly native: boolean; readonly receiveBufferBytes: number | null }
   | { readonly report: "closed"; readonly id: string }
   | { readonly report: "alive"; readonly number: number }
   | { readonly report: "stopped" };

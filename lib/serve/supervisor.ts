@@ -319,7 +319,7 @@ export class Supervisor {
         this.#forget(report.id);
         return;
       case "ready":
-        this.#tellDatagrams(report.native);
+        this.#tellDatagrams(report);
         return;
       case "alive":
         this.#rollCall.answered(receiver, report.number);
@@ -359,10 +359,10 @@ export class Supervisor {
   }
 
   /** How datagrams are moved, told once: all receivers have the same machine. */
-  #tellDatagrams(native: boolean): void {
+  #tellDatagrams({ native, receiveBufferBytes }: Extract<Report, { report: "ready" }>): void {
     if (this.#toldDatagrams) return;
     this.#toldDatagrams = true;
-    this.#parts.observe({ event: "datagrams", native });
+    this.#parts.observe({ event: "datagrams", native, receiveBufferBytes });
   }
 
   #clientOf(id: string): string | undefined {

@@ -62,6 +62,8 @@ export interface DatagramSocket {
 export interface DatagramSockets {
   /** Whether many datagrams are moved in one system call. */
   readonly isNative: boolean;
+  /** Room that each socket has for what is not received yet, as the system accounts for it; `null` if that is not known. */
+  readonly receiveBufferBytes: number | null;
   /**
    * Binds a socket.
    *

@@ -16,6 +16,7 @@ const PAUSE_MS = 10;
 /** Sockets of one thread, and the turns of its event loop, which they share. */
 export class DenoSockets implements DatagramSockets {
   readonly isNative = false;
+  readonly receiveBufferBytes = null;
   readonly loop = new EventLoop();
   readonly bursts = new Bursts(this.loop);
 

@@ -37,12 +37,15 @@ export const Constant = {
   SOL_SOCKET: 1,
   SO_TYPE: 3,
   SO_RCVBUF: 8,
+  SOL_UDP: 17,
+  UDP_SEGMENT: 103,
   MSG_DONTWAIT: 0x40,
 } as const;
 
 const SYMBOLS = {
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "usize"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },

@@ -12,6 +12,8 @@ import { addressOf, Constant, Layout, type Libc } from "./native_abi.ts";
 
 /** Datagrams that a call takes or sends. */
 const BATCH = 64;
+/** Room that is asked for: several of a kernel's batches (reference native-datagrams.md, section 2). */
+const RECEIVE_BUFFER_BYTES = 512 * 1024;
 /** Calls in a row for one socket: other sessions have their turn too. */
 const MOST_CALLS = 4;
 /** Descriptors that are looked through for a socket. */
@@ -67,10 +69,17 @@ export class NativeMover {
   }
 
   /** Asks for room in a socket's receive buffer; returns what the system gave, as it accounts for it, in bytes. */
-  askReceiveBuffer(fd: number, bytes: number): number {
+  askReceiveBuffer(fd: number, bytes = RECEIVE_BUFFER_BYTES): number {
     const value = new Uint32Array([bytes]);
     this.#libc.setsockopt(fd, Constant.SOL_SOCKET, Constant.SO_RCVBUF, new Uint8Array(value.buffer), 4);
     return this.#option(fd, Constant.SO_RCVBUF) ?? 0;
+  }
+
+  /** Has the system cut what is sent into datagrams of an ack each; returns whether it can (UDP_SEGMENT, Linux 4.18). */
+  askSegmentation(fd: number): boolean {
+    const value = new Uint32Array([ACK_SIZE]);
+    const { SOL_UDP, UDP_SEGMENT } = Constant;
+    return this.#libc.setsockopt(fd, SOL_UDP, UDP_SEGMENT, new Uint8Array(value.buffer), 4) === 0;
   }
 
   /** Takes what the socket holds, as far as a session's turn goes; does not wait. */
@@ -92,21 +101,38 @@ export class NativeMover {
   }
 
   /**
-   * Sends acks.
+   * Sends acks as one piece a batch, which the system cuts into datagrams (see {@linkcode askSegmentation}).
+   *
+   * @returns how many went; fewer than there are if the system's queue is full, or the device cannot be sent to like that
+   */
+  sendSegmented(fd: number, seqnos: readonly number[], address: number, port: number): number {
+    let sent = 0;
+    this.#sending.setName(0, address, port);
+    while (sent < seqnos.length) {
+      const count = Math.min(BATCH, seqnos.length - sent);
+      for (let i = 0; i < count; i++) this.#ackView.setUint32(i * ACK_SIZE, seqnos[sent + i]!);
+      const { names } = this.#sending;
+      const bytes = BigInt(count * ACK_SIZE);
+      const went = this.#libc.sendto(fd, this.#acks, bytes, Constant.MSG_DONTWAIT, names, Layout.SOCKADDR);
+      if (Number(went) !== count * ACK_SIZE) break;
+      sent += count;
+    }
+    return sent;
+  }
+
+  /**
+   * Sends acks, each as a datagram of its own.
    *
    * @returns how many went; fewer than there are if the system's queue is full
    */
   sendAcks(fd: number, seqnos: readonly number[], address: number, port: number): number {
-    const { headers, nameView } = this.#sending;
+    const { headers } = this.#sending;
     let sent = 0;
     while (sent < seqnos.length) {
       const count = Math.min(BATCH, seqnos.length - sent);
       for (let i = 0; i < count; i++) {
         this.#ackView.setUint32(i * ACK_SIZE, seqnos[sent + i]!);
-        const name = i * Layout.SOCKADDR;
-        nameView.setUint16(name + Layout.FAMILY, Constant.AF_INET, true);
-        nameView.setUint16(name + Layout.PORT, port);
-        nameView.setUint32(name + Layout.ADDRESS, address);
+        this.#sending.setName(i, address, port);
       }
       const went = this.#libc.sendmmsg(fd, headers, count, Constant.MSG_DONTWAIT);
       if (went > 0) sent += went;
@@ -139,13 +165,21 @@ class Batch {
   readonly headerView = new DataView(this.headers.buffer);
   readonly nameView: DataView;
   /** Kept alive, for the headers hold their addresses. */
-  readonly #names = new Uint8Array(BATCH * Layout.SOCKADDR);
+  readonly names = new Uint8Array(BATCH * Layout.SOCKADDR);
   readonly #vectors = new Uint8Array(BATCH * Layout.IOVEC);
 
+  /** Says where the i-th datagram goes. */
+  setName(i: number, address: number, port: number): void {
+    const name = i * Layout.SOCKADDR;
+    this.nameView.setUint16(name + Layout.FAMILY, Constant.AF_INET, true);
+    this.nameView.setUint16(name + Layout.PORT, port);
+    this.nameView.setUint32(name + Layout.ADDRESS, address);
+  }
+
   constructor(libc: Libc, slots: readonly Uint8Array<ArrayBuffer>[]) {
-    this.nameView = new DataView(this.#names.buffer);
+    this.nameView = new DataView(this.names.buffer);
     const vectors = new DataView(this.#vectors.buffer);
-    const namesAt = addressOf(libc, this.#names);
+    const namesAt = addressOf(libc, this.names);
     const vectorsAt = addressOf(libc, this.#vectors);
     for (const [i, slot] of slots.entries()) {
       vectors.setBigUint64(i * Layout.IOVEC, addressOf(libc, slot), true);

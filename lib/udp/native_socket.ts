@@ -10,19 +10,34 @@ import type { Datagram, DatagramSocket, DatagramSockets, DatagramTaker, Peer } f
 import { DenoSocket, DenoSockets } from "./deno_socket.ts";
 import type { NativeMover } from "./native_mover.ts";
 
-/** Room that is asked for: several of a kernel's batches, each 106 KB of it at MTU 1500 (reference native-datagrams.md, section 2). */
-const RECEIVE_BUFFER_BYTES = 512 * 1024;
+/** A kernel pauses for 0.5 ms before it sends again (reference netdump-protocol.md 3.3); who does so sooner waits for acks alone. */
+const QUICK_MS = 0.3;
+/** Sessions that got acks so short a time ago share this thread. */
+const SHARED_MS = 5;
 /** What a drain is worth in operations of a turn: other sessions have their turn after a few. */
 const OPERATIONS_PER_DRAIN = 16;
+
+/** What a trial has shown of the system's library. */
+export interface NativeAbilities {
+  /** It cuts a piece into datagrams. */
+  readonly segments: boolean;
+  /** Room that a socket gets, as the system accounts for it. */
+  readonly receiveBufferBytes: number;
+}
 
 /** Native sockets of one thread. */
 export class NativeSockets implements DatagramSockets {
   readonly isNative = true;
+  readonly receiveBufferBytes: number;
   readonly #mover: NativeMover;
+  readonly #maySegment: boolean;
   readonly #deno = new DenoSockets();
+  readonly #traffic = new Traffic();
 
-  constructor(mover: NativeMover) {
+  constructor(mover: NativeMover, { segments, receiveBufferBytes }: NativeAbilities) {
     this.#mover = mover;
+    this.#maySegment = segments;
+    this.receiveBufferBytes = receiveBufferBytes;
   }
 
   bind(hostname: string, port: number, peer: Peer): DatagramSocket {
@@ -30,8 +45,9 @@ export class NativeSockets implements DatagramSockets {
     const socket = new DenoSocket(this.#deno, conn, peer);
     const fd = this.#mover.descriptorOf(conn.addr as Deno.NetAddr);
     if (fd === undefined) return socket;
-    this.#mover.askReceiveBuffer(fd, RECEIVE_BUFFER_BYTES);
-    return new NativeSocket(this.#mover, fd, socket, this.#deno, peer);
+    this.#mover.askReceiveBuffer(fd);
+    const maySegment = this.#maySegment && this.#mover.askSegmentation(fd);
+    return new NativeSocket(this.#mover, fd, socket, this.#deno, peer, this.#traffic, maySegment);
   }
 
   close(): void {
@@ -49,15 +65,33 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
   readonly #address: number;
   readonly #port: number;
   #taker!: DatagramTaker;
+  readonly #traffic: Traffic;
+  /**
+   * Whether the acks of a burst may go as one piece, which the system cuts into datagrams: a third of the work. What a network
+   * card makes of such small pieces is not known; a client that sends again ends it.
+   */
+  #maySegment: boolean;
+  #flushedMs = -Infinity;
+  #isQuick = false;
   #closed = false;
 
-  constructor(mover: NativeMover, fd: number, socket: DenoSocket, shared: DenoSockets, peer: Peer) {
+  constructor(
+    mover: NativeMover,
+    fd: number,
+    socket: DenoSocket,
+    shared: DenoSockets,
+    peer: Peer,
+    traffic: Traffic,
+    maySegment: boolean,
+  ) {
     this.#mover = mover;
     this.#fd = fd;
     this.#socket = socket;
     this.#shared = shared;
     this.#address = parseAddress(peer.hostname) ?? 0;
     this.#port = peer.port;
+    this.#maySegment = maySegment;
+    this.#traffic = traffic;
   }
 
   get port(): number {
@@ -76,9 +110,9 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
   flush(copies: 1 | 2): void {
     const { acks } = this;
     if (this.#closed || acks.length === 0) return;
-    // Copies that find no room are not missed: the first ones did.
-    const sent = this.#send();
-    if (copies === 2 && sent === acks.length) this.#send();
+    this.#flushedMs = performance.now();
+    this.#traffic.note(this, this.#flushedMs);
+    const sent = copies === 1 ? this.#sendOnce() : this.#sendTwice();
     if (sent < acks.length) acks.splice(0, sent);
     else acks.length = 0;
     this.#socket.flush(1);
@@ -96,6 +130,7 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
   // What Deno's receive brings is the first of a burst.
 
   take(first: Datagram): Promise<void> | undefined {
+    this.#isQuick = performance.now() - this.#flushedMs < QUICK_MS;
     const waiting = this.#taker.take(first);
     if (waiting !== undefined) return waiting.then(() => this.#drain());
     this.#drain();
@@ -139,7 +174,42 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
     if (this.#taker.take(datagram) !== undefined) throw new Error("A drained datagram was waited with");
   };
 
-  #send(): number {
-    return this.#mover.sendAcks(this.#fd, this.acks, this.#address, this.#port);
+  #sendOnce(): number {
+    const { acks } = this;
+    // Where this machine's time is short: for one kernel alone, acks one by one are a little sooner with it.
+    const isShort = this.#isQuick || this.#flushedMs - this.#traffic.otherMs < SHARED_MS;
+    if (!this.#maySegment || !isShort || acks.length === 1) return this.#sendEach(acks);
+    const sent = this.#mover.sendSegmented(this.#fd, acks, this.#address, this.#port);
+    if (sent === acks.length) return sent;
+    this.#maySegment = false;
+    return sent + this.#sendEach(acks.slice(sent));
+  }
+
+  /** For a client that has sent something again: perhaps what it was sent in segments did not reach it. */
+  #sendTwice(): number {
+    this.#maySegment = false;
+    const sent = this.#sendEach(this.acks);
+    // Copies that find no room are not missed: the first ones did.
+    if (sent === this.acks.length) this.#sendEach(this.acks);
+    return sent;
+  }
+
+  #sendEach(seqnos: readonly number[]): number {
+    return this.#mover.sendAcks(this.#fd, seqnos, this.#address, this.#port);
+  }
+}
+
+/** Whose acks a thread sent last, and when it sent somebody else's. */
+class Traffic {
+  /** Monotonic time in ms, of the last acks that were not those of the socket which was noted last. */
+  otherMs = -Infinity;
+  #last: NativeSocket | undefined;
+  #lastMs = -Infinity;
+
+  /** Notes that a socket sends acks. */
+  note(socket: NativeSocket, nowMs: number): void {
+    if (this.#last !== socket) this.otherMs = this.#lastMs;
+    this.#last = socket;
+    this.#lastMs = nowMs;
   }
 }

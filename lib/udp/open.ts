@@ -9,7 +9,7 @@ import type { DatagramSockets } from "./datagram_socket.ts";
 import { DenoSockets } from "./deno_socket.ts";
 import { openLibc } from "./native_abi.ts";
 import { NativeMover } from "./native_mover.ts";
-import { NativeSockets } from "./native_socket.ts";
+import { type NativeAbilities, NativeSockets } from "./native_socket.ts";
 
 /** Sizes of the trial's datagrams: a jumbo frame, then more than one call's, empty, small and of an Ethernet. */
 const TRIAL_SIZES = [8972, ...Array.from({ length: 12 }, () => [0, 1, 28, 1472, 24, 2]).flat()];
@@ -26,23 +26,31 @@ export async function openSockets(address: string | null): Promise<DatagramSocke
   await Deno.permissions.revoke({ name: "ffi" });
   if (address === null || libc === undefined) return new DenoSockets();
   const mover = new NativeMover(libc);
-  return await works(mover, address) ? new NativeSockets(mover) : new DenoSockets();
+  const abilities = await tryMover(mover, address);
+  return abilities === undefined ? new DenoSockets() : new NativeSockets(mover, abilities);
 }
 
 /**
  * Sends datagrams from one socket to another and back as acks: order, sizes, bytes, addresses, full calls, an empty socket.
  *
  * @param address a local address that both may be bound to
- * @returns whether everything came as it should; also without, if something failed
+ * @returns what it can; `undefined` if anything did not come as it should
  */
-export async function works(mover: NativeMover, address: string): Promise<boolean> {
+export async function tryMover(mover: NativeMover, address: string): Promise<NativeAbilities | undefined> {
   const open = () => Deno.listenDatagram({ transport: "udp", hostname: address, port: 0 });
   try {
     using one = disposable(open());
     using other = disposable(open());
-    return await datagramsCome(mover, one.conn, other.conn) && await acksCome(mover, one.conn, other.conn);
+    const fd = mover.descriptorOf(other.conn.addr as Deno.NetAddr);
+    if (fd === undefined) return undefined;
+    const receiveBufferBytes = mover.askReceiveBuffer(fd);
+    if (!await datagramsCome(mover, one.conn, other.conn, fd)) return undefined;
+    if (!await acksCome(one.conn, (...acks) => mover.sendAcks(fd, ...acks))) return undefined;
+    const segments = mover.askSegmentation(fd) &&
+      await acksCome(one.conn, (...acks) => mover.sendSegmented(fd, ...acks));
+    return { segments, receiveBufferBytes };
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -50,9 +58,8 @@ async function datagramsCome(
   mover: NativeMover,
   from: Deno.DatagramConn,
   to: Deno.DatagramConn,
+  fd: number,
 ): Promise<boolean> {
-  const fd = mover.descriptorOf(to.addr as Deno.NetAddr);
-  if (fd === undefined) return false;
   const { hostname, port } = from.addr as Deno.NetAddr;
   const sender = `${parseAddress(hostname)}:${port}`;
   const got: string[] = [];
@@ -76,17 +83,14 @@ async function datagramsCome(
   return got.join() === expected.join();
 }
 
+/** Whether all acks come that `send` is given with the client's address. */
 async function acksCome(
-  mover: NativeMover,
   client: Deno.DatagramConn,
-  server: Deno.DatagramConn,
+  send: (seqnos: readonly number[], address: number, port: number) => number,
 ): Promise<boolean> {
-  const fd = mover.descriptorOf(server.addr as Deno.NetAddr);
   const { hostname, port } = client.addr as Deno.NetAddr;
   const seqnos = Array.from({ length: TRIAL_ACKS }, (_, i) => (i * 0x02030405) >>> 0);
-  if (fd === undefined || mover.sendAcks(fd, seqnos, parseAddress(hostname)!, port) !== seqnos.length) {
-    return false;
-  }
+  if (send(seqnos, parseAddress(hostname)!, port) !== seqnos.length) return false;
   for (const seqno of seqnos) {
     const [{ buffer, byteOffset, byteLength }] = await withinTime(client.receive(new Uint8Array(65536)));
     if (byteLength !== 4 || new DataView(buffer, byteOffset).getUint32(0) !== seqno) return false;

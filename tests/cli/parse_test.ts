@@ -263,6 +263,7 @@ Deno.test("parseCommand() refuses each option that is not repeatable when it is 
   const sample: Record<string, string> = {
     ADDR: "1.2.3.4",
     ADDRESS: "0x1000",
+    "ADDR:PORT": "127.0.0.1:9123",
     PORT: "1",
     N: "128",
     SIZE: "1M",

@@ -55,11 +55,11 @@ export class ReceiverHarness {
           this.#socket = socket;
           this.#acked = [];
         },
-        acked: (seqno) => {
-          this.#acked.push(seqno);
+        acked: (seqnos) => {
+          this.#acked.push(...seqnos);
           this.#wake();
         },
-        soon: (burst) => queueMicrotask(burst),
+        soon: (burst) => queueMicrotask(() => void burst()),
       }),
     });
   }

@@ -6,10 +6,10 @@ import { newDatagram } from "../../lib/udp/deno_socket.ts";
 export interface MemoryNetwork {
   /** A socket was bound. */
   bound(socket: MemorySocket): void;
-  /** A number was acked to the socket's peer. */
-  acked(seqno: number, socket: MemorySocket): void;
+  /** Numbers were acked to the socket's peer. */
+  acked(seqnos: readonly number[]): void;
   /** Begins a burst when datagrams have come; now or a while later. */
-  soon(burst: () => void): void;
+  soon(burst: () => Promise<void>): void;
 }
 
 /** Port of sockets that may have any. */
@@ -18,6 +18,7 @@ export const ANY_PORT = 40000;
 /** Opens sockets in memory. */
 export class MemorySockets implements DatagramSockets {
   readonly isNative = false;
+  readonly receiveBufferBytes = null;
   readonly #network: MemoryNetwork;
 
   constructor(network: MemoryNetwork) {
@@ -57,7 +58,7 @@ export class MemorySocket implements DatagramSocket {
     this.#inbox.push({ bytes, from });
     if (this.#isBurstDue) return;
     this.#isBurstDue = true;
-    this.#network.soon(() => void this.#burst());
+    this.#network.soon(() => this.#burst());
   }
 
   receive(taker: DatagramTaker): Promise<void> {
@@ -68,9 +69,8 @@ export class MemorySocket implements DatagramSocket {
   flush(copies: 1 | 2): void {
     if (this.#closed) return;
     const acks = this.acks.splice(0);
-    for (let copy = 0; copy < copies; copy++) {
-      for (const seqno of acks) this.#network.acked(seqno, this);
-    }
+    if (acks.length === 0) return;
+    for (let copy = 0; copy < copies; copy++) this.#network.acked(acks);
   }
 
   async settle(): Promise<void> {

@@ -88,6 +88,28 @@ test("NativeMover sends any number of acks, each of four bytes, to whom they are
   client.close();
 });
 
+test("NativeMover sends acks as pieces that the system cuts, beside Deno's own sends", async (mover) => {
+  const [server, client] = [bind(), bind()];
+  const fd = mover.descriptorOf(server.addr as Deno.NetAddr)!;
+  const { port } = client.addr as Deno.NetAddr;
+  if (mover.askSegmentation(fd)) {
+    for (const count of [2, 46, 64, 65, 150]) {
+      const seqnos = Array.from({ length: count }, (_, i) => (i * 0x01010101 + count) >>> 0);
+      assertEquals(mover.sendSegmented(fd, seqnos, LOOPBACK, port), count);
+      await server.send(new Uint8Array([9, 9, 9, 9]), client.addr);
+      for (const seqno of [...seqnos, 0x09090909]) {
+        const [bytes] = await client.receive(new Uint8Array(65536));
+        assertEquals([bytes.byteLength, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)], [
+          4,
+          seqno,
+        ]);
+      }
+    }
+  }
+  server.close();
+  client.close();
+});
+
 test("NativeMover says what room a socket got", async (mover) => {
   const socket = bind();
   const fd = mover.descriptorOf(socket.addr as Deno.NetAddr)!;

@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { openLibc } from "../../lib/udp/native_abi.ts";
 import { NativeMover } from "../../lib/udp/native_mover.ts";
-import { works } from "../../lib/udp/open.ts";
+import { tryMover } from "../../lib/udp/open.ts";
 
 const libc = openLibc();
 const without = libc === undefined ? " [skipped: glibc on 64-bit Linux is not there]" : "";
 
 function test(name: string, mover: () => NativeMover, expected: boolean): void {
-  const fn = async () => assertEquals(await works(mover(), "127.0.0.1"), expected);
+  const fn = async () => assertEquals(await tryMover(mover(), "127.0.0.1") !== undefined, expected);
   Deno.test({ name: name + without, ignore: libc === undefined, fn });
 }
 
@@ -60,15 +60,45 @@ const BROKEN: Record<string, (good: NativeMover) => Partial<NativeMover>> = {
   }),
 };
 
+/** A mover of which something is replaced. */
+function broken(breakIt: (good: NativeMover) => Partial<NativeMover>): NativeMover {
+  const good = new NativeMover(libc!);
+  const all: Pick<NativeMover, keyof NativeMover> = {
+    drain: (...given) => good.drain(...given),
+    sendAcks: (...given) => good.sendAcks(...given),
+    sendSegmented: (...given) => good.sendSegmented(...given),
+    askSegmentation: (...given) => good.askSegmentation(...given),
+    askReceiveBuffer: (...given) => good.askReceiveBuffer(...given),
+    descriptorOf: (...given) => good.descriptorOf(...given),
+    ...breakIt(good),
+  };
+  return all as NativeMover;
+}
+
 for (const [name, breakIt] of Object.entries(BROKEN)) {
-  test(`the trial fails what ${name}`, () => {
-    const good = new NativeMover(libc!);
-    const all: Pick<NativeMover, "drain" | "sendAcks" | "descriptorOf"> = {
-      drain: (...given) => good.drain(...given),
-      sendAcks: (...given) => good.sendAcks(...given),
-      descriptorOf: (...given) => good.descriptorOf(...given),
-      ...breakIt(good),
-    };
-    return all as NativeMover;
-  }, false);
+  test(`the trial fails what ${name}`, () => broken(breakIt), false);
+}
+
+const CANNOT_SEGMENT: Record<string, (good: NativeMover) => Partial<NativeMover>> = {
+  "cannot be asked for": () => ({ askSegmentation: () => false }),
+  "cannot be sent": () => ({ sendSegmented: () => 0 }),
+  "come as one": (good) => ({
+    askSegmentation: () => true,
+    sendSegmented: (...given) => good.sendSegmented(...given),
+  }),
+  "have other numbers": (good) => ({
+    sendSegmented: (fd, seqnos, ...to) => good.sendSegmented(fd, seqnos.toReversed(), ...to),
+  }),
+};
+
+for (const [name, breakIt] of Object.entries(CANNOT_SEGMENT)) {
+  const fn = async () => {
+    const abilities = await tryMover(broken(breakIt), "127.0.0.1");
+    assertEquals(abilities?.segments, false);
+  };
+  Deno.test({
+    name: `the trial does without segments that ${name}${without}`,
+    ignore: libc === undefined,
+    fn,
+  });
 }

@@ -16,13 +16,17 @@ export type Level = typeof levels[number];
 /** Missing ranges that are named in a line. */
 const MOST_RANGES = 8;
 
+/** What a batch of 64 KiB takes of a socket's buffer at MTU 1500 (reference native-datagrams.md, section 2). */
+const BATCH_BUFFER_BYTES = 106 * 1024;
+
 /** How important an event is. */
 export function levelOf(event: ServerEvent): Level {
   switch (event.event) {
     case "ignored":
     case "receive-failed":
-    case "datagrams":
       return "debug";
+    case "datagrams":
+      return isCramped(event) ? "warning" : "info";
     case "notice":
       return event.importance;
     case "refused":
@@ -95,9 +99,7 @@ export function describeEvent(event: ServerEvent): string {
       } (NOTIFY_SOCKET) how the server is: ` +
         escapeLine(event.reason);
     case "datagrams":
-      return event.native
-        ? "Datagrams are moved many at a time, by the system's library"
-        : "Datagrams are moved one at a time, by Deno";
+      return describeDatagrams(event);
     case "stopping":
       return "Shutting down...";
     case "stopped-late":
@@ -234,4 +236,19 @@ function path(dump: DumpRecord): string {
 
 function rate(dump: DumpRecord): string {
   return `${formatSize(Math.round(dump.receivedBytes / Math.max(dump.durationMs, 1) * 1000))}/s`;
+}
+
+function describeDatagrams(event: EventOf<"datagrams">): string {
+  if (!event.native) return "Datagrams are moved one at a time, by Deno's operations";
+  const room = formatSize(event.receiveBufferBytes ?? 0);
+  const text =
+    `Datagrams are moved many at a time, by the system's library; a socket has room for ${room} of them`;
+  return isCramped(event)
+    ? `${text}, and a kernel sends ${formatSize(BATCH_BUFFER_BYTES)} at once: raise net.core.rmem_max`
+    : text;
+}
+
+/** Whether a socket has room for less than two of a kernel's batches. */
+function isCramped({ receiveBufferBytes }: EventOf<"datagrams">): boolean {
+  return receiveBufferBytes !== null && receiveBufferBytes < 2 * BATCH_BUFFER_BYTES;
 }

@@ -49,6 +49,8 @@ export class Metrics {
   readonly #counts = new Tally("crashes", "dropped", "ignored", "removed", "resumed", "distrusted");
   readonly #durations = new Histogram(DURATION_BOUNDS_S);
   readonly #sizes = new Histogram(SIZE_BOUNDS_BYTES);
+  /** Whether the system's library moves datagrams; not known before receivers have tried it. */
+  #isNative: boolean | undefined;
 
   constructor(facts: MetricsFacts) {
     this.#facts = facts;
@@ -101,6 +103,9 @@ export class Metrics {
       case "reports-dropped":
         this.#counts.add("dropped", event.count);
         return;
+      case "datagrams":
+        this.#isNative = event.native;
+        return;
       case "hook":
         this.#hooks.add(hookOutcome(event.result));
         return;
@@ -132,6 +137,9 @@ export class Metrics {
         value: 1,
       }]),
       gauge("netdump_start_time_seconds", "Unix time at which the server started.", startedS),
+      ...(this.#isNative === undefined ? [] : [
+        gauge("netdump_native_datagrams", "1 if datagrams are moved many at a time.", Number(this.#isNative)),
+      ]),
     ];
   }
 

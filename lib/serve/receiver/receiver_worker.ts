@@ -29,7 +29,8 @@ async function start(settings: ReceiverSettings): Promise<void> {
     clock: realClock,
     longJournalBytes: LONG_JOURNAL_BYTES,
   });
-  gate.pass({ report: "ready", native: sockets.isNative });
+  const { isNative: native, receiveBufferBytes } = sockets;
+  gate.pass({ report: "ready", native, receiveBufferBytes });
   for (const order of early) void receiver.obey(order);
 }
 
