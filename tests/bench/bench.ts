@@ -16,6 +16,9 @@ export interface Bench {
   /** A compiled netdump, to be measured instead of the sources. */
   readonly program: string | undefined;
   readonly port: number;
+  /** Where to keep the ratios of receiving, and those to compare with. */
+  readonly save: string | undefined;
+  readonly against: string | undefined;
   /** Prints markdown. */
   print(markdown: string): void;
   /** Tells a person who waits what is being done. */

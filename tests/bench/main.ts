@@ -67,6 +67,8 @@ async function run({ options }: Invocation<typeof benchCommand>, place: Place): 
     extent: extentOf(options),
     instruments: typeof instruments === "string" ? undefined : instruments,
     program: options.program,
+    save: options.save,
+    against: options.against,
     port: place.isolated ? HERALD_PORT : options.port,
     print,
     doing: (what) => console.error(`bench: ${what}`),

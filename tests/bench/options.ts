@@ -42,6 +42,11 @@ const benchOptions = {
   mtu: { value: list(count(576, 65535)), defaultInWords: "1500,9000", help: "MTUs of the clients" },
   workers: { value: list(count(1, 256)), defaultInWords: "1,2", help: "receivers of the server" },
   soak: { value: duration(), defaultInWords: "2m, quick 10s", help: "how long the soak lasts" },
+  save: { value: file("FILE"), help: "keep the figures of receiving, for a later --against" },
+  against: {
+    value: file("FILE"),
+    help: "compare with figures that --save kept, by their ratios to refserver",
+  },
   program: { value: file("PROGRAM"), help: "compiled netdump to measure instead of the sources" },
   port: {
     value: port,

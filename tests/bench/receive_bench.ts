@@ -7,14 +7,7 @@
 import type { Bench } from "./bench.ts";
 import { type Load, runClients } from "./kernel_clients.ts";
 import { cpuSeconds } from "./machine.ts";
-import {
-  leastServer,
-  netdumpServer,
-  referenceServer,
-  REFSERVER,
-  removeDumps,
-  type ServerKind,
-} from "./servers.ts";
+import { netdumpServer, referenceServer, REFSERVER, removeDumps, type ServerKind } from "./servers.ts";
 import { digits, medians, table } from "./statistics.ts";
 
 /** A client that warms a server up before it is measured: a program that was never run is not yet compiled. */
@@ -33,23 +26,45 @@ export async function benchReceive(bench: Bench): Promise<void> {
   const { instruments, extent } = bench;
   if (instruments === undefined) return;
   const reference = referenceServer(bench);
+  // With and without the system's library, side by side.
   const own = extent.workers.map((workers) => netdumpServer(bench, workers));
-  const kinds = [...(reference === undefined ? [] : [reference]), leastServer(bench), ...own];
+  const fallback = netdumpServer(bench, extent.workers[0], ["--no-native"]);
+  const kinds = [...(reference === undefined ? [] : [reference]), fallback, ...own];
+  const before = bench.against === undefined ? undefined : await readRatios(bench.against);
+  const ratios: Record<string, number> = {};
   const rows = [[
     ..."clients|pace|MTU|server|MB/s|of refserver|burst p50 ms|p99 ms|max ms".split("|"),
     ..."CPU s/GB|times refserver|resends".split("|"),
+    ...(before === undefined ? [] : ["of refserver before"]),
   ]];
   for (const clients of extent.clients) {
     for (const pace of extent.paces) {
       for (const mtu of extent.mtus) {
         const load = { clients, pace, mtu, bytes: extent.bytes };
         bench.doing(`${clients} clients, ${pace}, MTU ${mtu}`);
-        rows.push(...await compare(bench, instruments.kclient, kinds, load));
+        for (const { key, ratio, cells } of await compare(bench, instruments.kclient, kinds, load)) {
+          if (Number.isFinite(ratio)) ratios[key] = ratio;
+          rows.push([...cells, ...(before === undefined ? [] : [digits(before[key] ?? NaN)])]);
+        }
       }
     }
   }
   bench.print("## Receiving\n");
   bench.print(table(rows));
+  if (bench.save !== undefined) await Deno.writeTextFile(bench.save, `${JSON.stringify(ratios, null, 2)}\n`);
+}
+
+/** Rates as shares of refserver's in the same run, by load and server: all that outlives a machine's mood. */
+async function readRatios(path: string): Promise<Readonly<Record<string, number>>> {
+  return JSON.parse(await Deno.readTextFile(path));
+}
+
+/** One server under one load. */
+interface Row {
+  readonly key: string;
+  /** Of refserver's rate. */
+  readonly ratio: number;
+  readonly cells: readonly string[];
 }
 
 /** Measures all servers under one load: the rows of the table. */
@@ -58,7 +73,7 @@ async function compare(
   kclient: string,
   kinds: readonly ServerKind[],
   load: Load,
-): Promise<string[][]> {
+): Promise<Row[]> {
   const figures = kinds.map((): Figures[] => []);
   for (let run = 0; run < bench.extent.runs; run++) {
     for (let turn = 0; turn < kinds.length; turn++) {
@@ -70,13 +85,15 @@ async function compare(
   const reference = kinds[0]!.name === REFSERVER ? middle[0] : undefined;
   return kinds.map(({ name }, i) => {
     const of = middle[i]!;
-    return [
+    const ratio = of.megabytesPerSecond / (reference?.megabytesPerSecond ?? NaN);
+    const cells = [
       ...[`${load.clients}`, load.pace, `${load.mtu}`, name, digits(of.megabytesPerSecond)],
-      digits(of.megabytesPerSecond / (reference?.megabytesPerSecond ?? NaN)),
+      digits(ratio),
       ...[digits(of.p50Ms), digits(of.p99Ms), digits(of.maxMs), digits(of.cpuSecondsPerGigabyte)],
       digits(of.cpuSecondsPerGigabyte / (reference?.cpuSecondsPerGigabyte ?? NaN)),
       of.resends.toFixed(0),
     ];
+    return { key: `${load.clients} ${load.pace} ${load.mtu} ${name}`, ratio, cells };
   });
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { netdumpCommand, ServerProcess } from "../end_to_end/server_process.ts";
 import { HERALD_PORT } from "../../lib/protocol/message.ts";
 import type { Bench } from "./bench.ts";
@@ -15,7 +15,6 @@ export const SERVER = "127.0.0.1";
 /** Name of the server in C. */
 export const REFSERVER = "refserver";
 const START_PATIENCE_MS = 20_000;
-const LEAST = ["run", "--quiet", "--no-prompt", "--allow-net", "--unstable-net"];
 
 /** A server to measure. */
 export interface ServerKind {
@@ -36,8 +35,9 @@ let directories = 0;
 
 /** `netdump serve`; with the default number of receivers unless another is given. */
 export function netdumpServer(bench: Bench, workers?: number, args: readonly string[] = []): ServerKind {
+  const words = workers === undefined ? [] : [`${workers} worker${workers === 1 ? "" : "s"}`];
   return {
-    name: workers === undefined ? "netdump" : `netdump, ${workers} worker${workers === 1 ? "" : "s"}`,
+    name: ["netdump", ...words, ...args].join(", "),
     async start() {
       const directory = makeDirectory(bench.place, `dumps-${directories++}`);
       const server = await ServerProcess.start({
@@ -66,15 +66,6 @@ export function netdumpServer(bench: Bench, workers?: number, args: readonly str
 /** The command line of a compiled program that does what the given one of Deno does. */
 export function compiled(program: string, command: readonly string[]): string[] {
   return [program, ...command.slice(netdumpCommand([]).length)];
-}
-
-/** The least that any server on Deno can do. */
-export function leastServer({ place, port }: Bench): ServerKind {
-  const source = fromFileUrl(new URL("least_server.ts", import.meta.url));
-  return {
-    name: "least on Deno",
-    start: () => startPlain(place, port, () => [Deno.execPath(), ...LEAST, source, SERVER, `${port}`]),
-  };
 }
 
 /** The server in C, which knows one port only; `undefined` where that is not the bench's, or it is not there. */
@@ -108,9 +99,14 @@ async function startPlain(
   };
 }
 
-/** Removes the dumps of a server that goes on. */
+/** Removes the dumps of a server that goes on, which may still be renaming what no ack depends on. */
 export async function removeDumps(server: RunningServer): Promise<void> {
   for await (const { name, isFile, isSymlink } of Deno.readDir(server.directory)) {
-    if (isFile || isSymlink) await Deno.remove(join(server.directory, name));
+    if (!isFile && !isSymlink) continue;
+    try {
+      await Deno.remove(join(server.directory, name));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 }
