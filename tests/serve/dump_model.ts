@@ -17,7 +17,8 @@ import {
   payloadSizeOf,
 } from "./kernel_client_model.ts";
 import { type Faults, SimulatedLink } from "./simulated_network.ts";
-import { type ServerSettings, SimulatedServer } from "./simulated_server.ts";
+import { NaiveServer } from "./naive_server.ts";
+import { ServerModel, type ServerModelSettings, type ServerOfOne } from "./server_model.ts";
 import { SimulatedTime } from "./simulated_time.ts";
 
 /** What a dump is like. */
@@ -29,7 +30,8 @@ export interface DumpModel {
   /** Sizes of its batches, in place of those of its kind. */
   readonly sizes?: readonly number[];
   readonly kernel?: Partial<KernelSettings>;
-  readonly server?: ServerSettings;
+  /** Ours, as set; or one that acks at once, as netdumpd does. */
+  readonly server?: ServerModelSettings | "naive";
   /** What happens to packets and to acks. */
   readonly faults?: Faults;
   readonly ackFaults?: Faults;
@@ -42,7 +44,7 @@ export interface DumpModel {
 /** What came of a dump. */
 export interface DumpOutcome {
   readonly client: KernelClient;
-  readonly server: SimulatedServer;
+  readonly server: ServerOfOne;
   /** The client said FINISHED and was told that it is. */
   readonly finished: boolean;
   /** The server called the dump complete. */
@@ -65,12 +67,10 @@ const NOISE = (() => {
   const random = seededRandom(0x5eed);
   return Uint8Array.from({ length: 2 * MOST_BYTES }, () => random() * 256);
 })();
-/** The core file of the dump at hand. */
-const core = new Uint8Array(MOST_BYTES);
 const WHOLE_BATCH = 65536;
 
 /** Plays a dump. */
-export function playDump(model: DumpModel, seed: number): DumpOutcome {
+export async function playDump(model: DumpModel, seed: number): Promise<DumpOutcome> {
   const random = seededRandom(seed);
   const time = new SimulatedTime();
   const { kind, mtu, dumpBytes, isLost } = model;
@@ -78,14 +78,15 @@ export function playDump(model: DumpModel, seed: number): DumpOutcome {
   const bytes = NOISE.subarray(from, from + dumpBytes);
   const key = NOISE.subarray(from, from + 4096);
   const compressed = kind.endsWith("gzip") || kind.endsWith("zstd");
+  // What is compressed is sent in whole blocks, and its file ends where the header says.
+  const dumpLength = compressed ? dumpBytes - Math.floor(random() * 4096) : dumpBytes;
   const header = encodeKernelDumpHeader({
     ...JOURNAL_HEADER,
-    dumpLength: compressed ? dumpBytes - Math.floor(random() * 4096) : dumpBytes,
+    dumpLength,
     blockSize: 4096,
     dumpKeySize: kind.endsWith("encrypted") ? key.byteLength : 0,
     compression: kind.endsWith("gzip") ? "gzip" : kind.endsWith("zstd") ? "zstd" : "none",
   });
-  core.fill(0, 0, dumpBytes);
   const settings = { ...KERNEL_DEFAULTS, payloadSize: payloadSizeOf(kind, mtu), ...model.kernel };
   const sizes = model.sizes ?? batchSizes(kind, dumpBytes, random);
   const batches = dumpBatches(kind, sizes, bytes, header, key);
@@ -113,28 +114,31 @@ export function playDump(model: DumpModel, seed: number): DumpOutcome {
     batches,
     settings,
   );
-  const server: SimulatedServer = new SimulatedServer(time, random, core, (seqno) => {
+  const sendAck = (seqno: number) => {
     if (!sent.has(seqno)) throw new Error(`Acked ${seqno}, which was never sent`);
     acks.send(seqno);
-  }, model.server ?? { acks: "held" });
+  };
+  const server = model.server === "naive"
+    ? new NaiveServer(time, random, sendAck)
+    : new ServerModel(time, random, sendAck, model.server);
   let heldWithoutCause = 0;
-  if (model.server?.acks !== "at-once") {
-    server.onQuiet = () => {
-      if (server.unacked > 0 && isWholeBatchIn(client, server, batches, settings.payloadSize)) {
-        heldWithoutCause++;
-      }
-    };
-  }
+  server.onQuiet = () => {
+    if (server.unacked > 0 && isWholeBatchIn(client, server, batches, settings.payloadSize)) {
+      heldWithoutCause++;
+    }
+  };
   client.start();
-  time.run(3_600_000, () => client.result !== undefined);
+  await time.run(3_600_000, () => client.result !== undefined);
+  server.stop();
   const finished = client.result === "finished";
   return {
     client,
     server,
     finished,
-    complete: server.verdict?.complete ?? false,
-    identical: equal(core.subarray(0, dumpBytes), bytes) && equal(server.disk.file("header"), header) &&
-      (!kind.endsWith("encrypted") || equal(server.disk.file("key"), key)),
+    complete: server.complete,
+    identical: equal(server.core.subarray(0, dumpBytes), bytes.subarray(0, server.core.byteLength)) &&
+      server.core.byteLength >= dumpLength && equal(server.header, header) &&
+      (!kind.endsWith("encrypted") || equal(server.key, key)),
     lost: packets.lost + acks.lost,
     durationMs: time.nowMs,
     sizes,
@@ -146,7 +150,7 @@ export function playDump(model: DumpModel, seed: number): DumpOutcome {
 /** Whether the data batch under way is in the file to its last packet, and that shows that it is the last. */
 function isWholeBatchIn(
   client: KernelClient,
-  server: SimulatedServer,
+  server: ServerOfOne,
   batches: ReturnType<typeof dumpBatches>,
   payloadSize: number,
 ): boolean {
@@ -155,7 +159,7 @@ function isWholeBatchIn(
   const size = batch.bytes.byteLength;
   const showsEnd = size % payloadSize !== 0 || size === WHOLE_BATCH;
   return showsEnd && size > payloadSize &&
-    server.session?.core.contains(batch.offset, batch.offset + size) === true;
+    equal(server.core.subarray(batch.offset, batch.offset + size), batch.bytes);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

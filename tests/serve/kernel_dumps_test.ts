@@ -36,8 +36,8 @@ function problemOf({ finished, complete, identical, heldWithoutCause }: DumpOutc
   return undefined;
 }
 
-function play(model: DumpModel, seed: number): DumpOutcome {
-  const outcome = playDump(model, seed);
+async function play(model: DumpModel, seed: number): Promise<DumpOutcome> {
+  const outcome = await playDump(model, seed);
   const problem = problemOf(outcome);
   assert(problem === undefined, `Seed ${seed}: ${problem}: ${JSON.stringify(model)}`);
   return outcome;
@@ -45,11 +45,11 @@ function play(model: DumpModel, seed: number): DumpOutcome {
 
 for (const loss of LOSSES) {
   const dumps = Math.ceil(DUMPS / LOSSES.length);
-  Deno.test(`${dumps} dumps arrive whole over paths that lose ${loss * 100} % each way (P4)`, () => {
+  Deno.test(`${dumps} dumps arrive whole over paths that lose ${loss * 100} % each way (P4)`, async () => {
     const sum = { unfinished: 0, timeouts: 0, lost: 0, saved: 0, resends: 0, packets: 0 };
     for (let seed = 1; seed <= dumps; seed++) {
-      const { client, server, finished, lost } = play(
-        { ...withLoss(modelOf(seed), loss), server: { acks: "held", finalizeMs: 3000 } },
+      const { client, server, finished, lost } = await play(
+        { ...withLoss(modelOf(seed), loss), server: { finalizeMs: 3000 } },
         seed,
       );
       if (!finished) sum.unfinished++;
@@ -57,7 +57,7 @@ for (const loss of LOSSES) {
       sum.resends += client.resends;
       sum.packets += client.packets;
       sum.lost += lost;
-      sum.saved += server.session!.acknowledgement.saved;
+      sum.saved += server.finished?.dump.savedPackets ?? 0;
     }
     tell("NETDUMP_DUMPS", `${dumps} dumps at ${loss * 100} %: ${JSON.stringify(sum)}`);
     // Twelve transmissions in vain end a dump that nobody can help.
@@ -65,12 +65,12 @@ for (const loss of LOSSES) {
     assertGreater(sum.saved, 0);
   });
 
-  Deno.test(`dumps that are acked at once get silent holes at a loss of ${loss * 100} % (the test bites)`, () => {
+  Deno.test(`dumps that are acked at once get silent holes at a loss of ${loss * 100} % (the test bites)`, async () => {
     let holed = 0;
     const dumps = 60;
     for (let seed = 1; seed <= dumps; seed++) {
       const model = withLoss({ mtu: 1500, kind: "13", dumpBytes: 16 * WHOLE }, loss);
-      const { finished, identical, complete } = playDump({ ...model, server: { acks: "at-once" } }, seed);
+      const { finished, identical, complete } = await playDump({ ...model, server: "naive" }, seed);
       assert(!complete || identical, `Seed ${seed}: a dump with holes was called complete (P3)`);
       if (finished && !identical) holed++;
     }
@@ -84,16 +84,16 @@ function hidesAnEnd({ sizes, payloadSize }: DumpOutcome): boolean {
   return payloadSize < 2048 && sizes.some((size) => size % payloadSize === 0 && size < WHOLE);
 }
 
-Deno.test("without loss no client ever times out, and nothing is called saved", () => {
+Deno.test("without loss no client ever times out, and nothing is called saved", async () => {
   let compared = 0;
   for (let seed = 1; seed <= DUMPS / 4; seed++) {
     const model = modelOf(seed);
-    const outcome = play(model, seed);
+    const outcome = await play(model, seed);
     // What those cost is other tests' matter.
     if (hidesAnEnd(outcome)) continue;
     const { client, server, finished } = outcome;
     assertEquals(
-      [finished, client.timeouts, client.resends, server.session!.acknowledgement.saved],
+      [finished, client.timeouts, client.resends, server.finished?.dump.savedPackets],
       [true, 0, 0, 0],
       `Seed ${seed}: ${JSON.stringify(model)}`,
     );
@@ -110,24 +110,24 @@ function exactModel(sizes: readonly number[]): DumpModel {
   return { mtu: 1460, kind: "13", dumpBytes: sizes.reduce((sum, size) => sum + size), sizes };
 }
 
-Deno.test("a batch that ends on a full packet costs two time-outs the first time, then milliseconds", () => {
+Deno.test("a batch that ends on a full packet costs two time-outs the first time, then milliseconds", async () => {
   const many = new Array<number>(12).fill(WHOLE);
-  const without = play(exactModel(many), 1);
-  const once = play(exactModel([...many, EXACT]), 1);
-  const often = play(exactModel([...many, ...new Array<number>(20).fill(EXACT)]), 1);
+  const without = await play(exactModel(many), 1);
+  const once = await play(exactModel([...many, EXACT]), 1);
+  const often = await play(exactModel([...many, ...new Array<number>(20).fill(EXACT)]), 1);
   assertEquals([without.client.timeouts, once.client.timeouts, often.client.timeouts], [0, 2, 2]);
   assertLess((often.durationMs - once.durationMs) / 19, 8);
 });
 
-Deno.test("a dump that begins with batches that end on full packets times out eight times in all", () => {
-  const some = play(exactModel(new Array<number>(8).fill(EXACT)), 1);
-  const more = play(exactModel(new Array<number>(30).fill(EXACT)), 1);
+Deno.test("a dump that begins with batches that end on full packets times out eight times in all", async () => {
+  const some = await play(exactModel(new Array<number>(8).fill(EXACT)), 1);
+  const more = await play(exactModel(new Array<number>(30).fill(EXACT)), 1);
   assertGreater(9, some.client.timeouts);
   assertEquals(more.client.timeouts, some.client.timeouts);
 });
 
-Deno.test("batches of 4 KiB that end on full packets cost two time-outs in all", () => {
-  const { client } = play({ mtu: 1076, kind: "12-encrypted", dumpBytes: 64 * BLOCK }, 1);
+Deno.test("batches of 4 KiB that end on full packets cost two time-outs in all", async () => {
+  const { client } = await play({ mtu: 1076, kind: "12-encrypted", dumpBytes: 64 * BLOCK }, 1);
   assertEquals(client.timeouts, 2);
 });
 
@@ -159,12 +159,12 @@ const BURST_MODELS: readonly (readonly [mtu: number, kind: KernelKind, sizes: re
 
 for (const [mtu, kind, sizes] of BURST_MODELS) {
   const payload = mtu - 52;
-  Deno.test(`bursts of losses leave no hole at MTU ${mtu} in batches of ${sizes.join(", ")} bytes`, () => {
+  Deno.test(`bursts of losses leave no hole at MTU ${mtu} in batches of ${sizes.join(", ")} bytes`, async () => {
     for (const [number, size] of sizes.entries()) {
       // Not every packet of every batch of the long ones: what differs is where the bits are shared.
       const packets = Math.ceil(size / payload);
       for (const [name, isLost] of bursts(packets).filter((_, i) => packets <= 47 || i % 3 === 0)) {
-        const { finished } = play({
+        const { finished } = await play({
           mtu,
           kind,
           sizes,
@@ -178,10 +178,10 @@ for (const [mtu, kind, sizes] of BURST_MODELS) {
   });
 }
 
-Deno.test("a burst that cuts a batch where another one ended leaves no hole on a path known for bursts", () => {
+Deno.test("a burst that cuts a batch where another one ended leaves no hole on a path known for bursts", async () => {
   // Long enough ago for the path to count as a good one again.
   const sizes = [WHOLE, EXACT, ...new Array<number>(55).fill(WHOLE)];
-  const { client } = play({
+  const { client } = await play({
     ...exactModel(sizes),
     isLost: (batch, pass, index) =>
       pass === 0 && ((batch === 1 && index >= 43) || (batch === 57 && index >= 32)),
@@ -189,15 +189,15 @@ Deno.test("a burst that cuts a batch where another one ended leaves no hole on a
   assertEquals(client.timeouts, 1 + 2 + 1);
 });
 
-Deno.test("the first burst on a good path that cuts a batch where another one ended is told as a hole", () => {
+Deno.test("the first burst on a good path that cuts a batch where another one ended is told as a hole", async () => {
   // Nothing tells the two apart but a time-out for each batch that ends there, for ever; see acknowledgement.ts.
   const sizes = [EXACT, ...new Array<number>(8).fill(WHOLE)];
-  const { complete, server } = playDump({
+  const { complete, server } = await playDump({
     ...exactModel(sizes),
     isLost: (batch, pass, index) => pass === 0 && batch === 8 && index >= 32,
   }, 1);
   assertEquals(complete, false);
-  assertEquals(server.verdict?.missing, [{ start: EXACT + 6 * WHOLE + 32 * 1408, end: EXACT + 7 * WHOLE }]);
+  assertEquals(server.finished?.missing, [{ start: EXACT + 6 * WHOLE + 32 * 1408, end: EXACT + 7 * WHOLE }]);
 });
 
 const HARD_PATHS: Readonly<Record<string, Partial<DumpModel>>> = {
@@ -224,13 +224,16 @@ const HARD_PATHS: Readonly<Record<string, Partial<DumpModel>>> = {
 };
 
 for (const [name, path] of Object.entries(HARD_PATHS)) {
-  Deno.test(`dumps arrive whole, or not at all, over a path that ${name}`, () => {
+  Deno.test(`dumps arrive whole, or not at all, over a path that ${name}`, async () => {
     let finished = 0;
     const dumps = Math.ceil(DUMPS / 20);
     for (let seed = 1; seed <= dumps; seed++) {
       const model = modelOf(seed);
       const mtu = [...MTUS, 1332, 1076][seed % 9]!;
-      const outcome = play({ ...model, mtu, ...path, kernel: { ...model.kernel, ...path.kernel } }, seed);
+      const outcome = await play(
+        { ...model, mtu, ...path, kernel: { ...model.kernel, ...path.kernel } },
+        seed,
+      );
       if (outcome.finished) finished++;
     }
     // On the slowest, a batch takes longer than the client waits before it sends it all again.

@@ -8,7 +8,7 @@ interface Event {
   readonly atMs: number;
   /** Events of the same time run in the order they were made. */
   readonly order: number;
-  readonly action: () => void;
+  readonly action: () => void | Promise<void>;
 }
 
 /** A clock and the events that wait for it. */
@@ -19,7 +19,7 @@ export class SimulatedTime {
   #made = 0;
 
   /** Runs `action` at a time; one that has passed means as soon as possible. */
-  at(atMs: number, action: () => void): void {
+  at(atMs: number, action: () => void | Promise<void>): void {
     const events = this.#events;
     const event = { atMs: Math.max(atMs, this.nowMs), order: this.#made++, action };
     let at = events.length;
@@ -33,15 +33,16 @@ export class SimulatedTime {
   }
 
   /** Runs `action` after a while. */
-  after(waitMs: number, action: () => void): void {
+  after(waitMs: number, action: () => void | Promise<void>): void {
     this.at(this.nowMs + waitMs, action);
   }
 
-  /** Runs events until none is left, `untilMs` has come or `isOver` says so. */
-  run(untilMs: number, isOver: () => boolean): void {
+  /** Runs events until none is left, `untilMs` has come or `isOver` says so; an event that takes promises is waited for. */
+  async run(untilMs: number, isOver: () => boolean): Promise<void> {
     for (let event = this.#take(untilMs); event !== undefined; event = this.#take(untilMs)) {
       this.nowMs = event.atMs;
-      event.action();
+      const waiting = event.action();
+      if (waiting !== undefined) await waiting;
       if (isOver()) return;
     }
   }

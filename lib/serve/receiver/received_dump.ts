@@ -253,13 +253,21 @@ export class ReceivedDump {
     };
   }
 
-  /** Whether what the run would write over is equal, or stale. */
+  /**
+   * Whether what the run would write over is equal, or stale.
+   *
+   * @throws {StoreError}
+   */
   #mayWriteAgain(run: RunBuffer): boolean {
     const { core, beganStale } = this.#session;
-    return beganStale ||
-      core.within(run.offset, run.offset + run.length).every(({ start, end }) =>
+    if (beganStale) return true;
+    try {
+      return core.within(run.offset, run.offset + run.length).every(({ start, end }) =>
         this.files.coreEquals(run.bytes, start - run.offset, end - start, start)
       );
+    } catch (error) {
+      throw new StoreError(`read error at offset ${run.offset}: ${describeError(error)}`);
+    }
   }
 
   /** Looks at the disk now and then; the journal counts as what it notes does. */

@@ -36,6 +36,8 @@ const PROOF = 1e-7;
 const ROUNDS_FOR_PROOF = 2;
 /** Rounds of resends in vain before a kernel gives up; it sends a batch twelve times (section 3.2). */
 const ROUNDS_BEFORE_GIVING_UP = 10;
+/** A server that was killed within a batch knows nothing of the path any more; it takes it to be as bad as this, or worse. */
+const LOSS_WHEN_INTERRUPTED = 1 / 8;
 /** A kernel sends a batch back to back: what comes after such a pause was resent, or held up. */
 const PAUSE_MS = 30;
 /** Silence after which a batch that looks whole is taken to be, at least, and in spaces between its packets. */
@@ -69,6 +71,8 @@ export class Acknowledgement {
   readonly #provenEnds = new Set<number>();
   readonly #loss = new PathLoss();
   #saved = 0;
+  /** The server was killed within the batch. */
+  #isInterrupted = false;
 
   /** The batch being received, and the seqno of its first packet. */
   readonly #batch = new Batch();
@@ -110,7 +114,9 @@ export class Acknowledgement {
 
   /** Notes that messages may have come while nobody was listening: a server that was killed is a burst of losses. */
   noteInterruption(): void {
-    if (this.#batch.received > 0) this.#notePause();
+    if (this.#batch.received === 0) return;
+    this.#isInterrupted = true;
+    this.#notePause();
   }
 
   /** Packets that came in a resend which the client, acked at once, would never have sent. */
@@ -143,6 +149,7 @@ export class Acknowledgement {
     if (place < MOST_PACKETS) {
       this.#noteArrival(place, nowMs);
       if (batch.has(place)) {
+        if (this.#rounds.begins(place, nowMs)) this.#noteLostResends();
         this.#rounds.noteRepeated(place, nowMs);
         if (batch.isAcked(place)) acks.push(seqno);
         return;
@@ -180,7 +187,10 @@ export class Acknowledgement {
   expire(nowMs: number, acks: number[]): void {
     const deadlineMs = this.deadlineMs;
     if (deadlineMs === undefined || nowMs < deadlineMs) return;
-    if (this.#judge() === undefined) this.#rounds.judge();
+    if (this.#judge() === undefined) {
+      this.#noteLostResends();
+      this.#rounds.judge();
+    }
     const from = acks.length;
     switch (this.#judge()) {
       case "batch-is-whole": {
@@ -209,6 +219,20 @@ export class Acknowledgement {
       }
     }
     this.#lastArrivalMs = nowMs;
+  }
+
+  /**
+   * Of a round of resends that is over, counts what was lost: a client sends again all that is not acked. Without that, the arrivals
+   * of many rounds would make a bad path look like a good one.
+   */
+  #noteLostResends(): void {
+    if (!this.#rounds.isOpen) return;
+    const batch = this.#batch;
+    let lost = 0;
+    for (let place = 0; place <= batch.high; place++) {
+      if (batch.has(place) && !batch.isAcked(place) && !this.#rounds.cameIn(place)) lost++;
+    }
+    this.#loss.noteLostResends(lost);
   }
 
   #notePause(): void {
@@ -253,6 +277,7 @@ export class Acknowledgement {
     this.#base = base;
     this.#rounds.clear(this.#batch.high + 1);
     this.#batch.clear();
+    this.#isInterrupted = false;
     this.#pauses = 0;
   }
 
@@ -278,6 +303,7 @@ export class Acknowledgement {
 
   /** Whether so many packets cannot have been lost in the first transmission and again in each round. */
   #isOutOfTheQuestion(misses: number): boolean {
-    return this.#loss.chanceOfLosing(misses * (this.#rounds.barren + 1)) <= PROOF;
+    const leastLoss = this.#isInterrupted ? LOSS_WHEN_INTERRUPTED : undefined;
+    return this.#loss.chanceOfLosing(misses * (this.#rounds.barren + 1), leastLoss) <= PROOF;
   }
 }

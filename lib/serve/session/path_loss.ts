@@ -39,10 +39,25 @@ export class PathLoss {
     this.#longestRun = Math.max(this.#longestRun, this.#run);
   }
 
-  /** The chance that so many packets are all lost, if each is lost independently. */
-  chanceOfLosing(count: number): number {
-    // Laplace's rule of succession: after n packets without a loss, the next is lost with a chance of 1 in n + 2.
-    const loss = (this.#lost + 1) / (this.#arrived + this.#lost + 2);
-    return Math.min(Math.max(loss, LEAST_LOSS), MOST_LOSS) ** count;
+  /** Notes packets that had arrived before and did not when they were sent again. */
+  noteLostResends(count: number): void {
+    this.#lost += count;
+  }
+
+  /**
+   * The chance that so many packets are all lost, if each is lost independently.
+   *
+   * @param leastLoss the path is not taken to be better than this
+   */
+  chanceOfLosing(count: number, leastLoss = LEAST_LOSS): number {
+    // Laplace's rule of succession: after n packets without a loss, the next is lost with a chance of 1 in n + 2. On a path that is
+    // known to lose, a further loss makes the next one more likely: what a few packets tell is not known for certain.
+    const seen = this.#lost > 0 ? 1 : 0;
+    let chance = 1;
+    for (let i = 0; i < count; i++) {
+      const loss = (this.#lost + seen * i + 1) / (this.#arrived + this.#lost + seen * i + 2);
+      chance *= Math.min(Math.max(loss, leastLoss), MOST_LOSS);
+    }
+    return chance;
   }
 }

@@ -37,7 +37,7 @@ export class ResendRounds {
 
   /** Silence in ms after which {@linkcode judge} is to be called; `undefined` if no round is open. */
   get quietMs(): number | undefined {
-    return this.#round > 1 && !this.#isJudged ? QUIET_MS : undefined;
+    return this.isOpen ? QUIET_MS : undefined;
   }
 
   /** Notes a packet that came for the first time. */
@@ -48,16 +48,31 @@ export class ResendRounds {
     this.#barren = 0;
   }
 
+  /** Whether a packet that comes again now begins a new round: the present one is over. */
+  begins(place: number, nowMs: number): boolean {
+    return this.cameIn(place) && nowMs - this.#startedMs >= ROUND_MS;
+  }
+
+  /** Whether a packet came in the present round. */
+  cameIn(place: number): boolean {
+    return this.#cameIn[place] === (this.#round & 0xff);
+  }
+
   /** Notes a packet that came again. */
   noteRepeated(place: number, nowMs: number): void {
-    if (this.#cameIn[place] === (this.#round & 0xff)) {
-      if (nowMs - this.#startedMs < ROUND_MS) return;
+    if (this.cameIn(place)) {
+      if (!this.begins(place, nowMs)) return;
       this.judge();
       this.#round++;
       this.#startedMs = nowMs;
       this.#isFresh = this.#isJudged = false;
     }
     this.#cameIn[place] = this.#round & 0xff;
+  }
+
+  /** Whether the present round is one of resends that was not said to be over yet. */
+  get isOpen(): boolean {
+    return this.#round > 1 && !this.#isJudged;
   }
 
   /** The present round is over. */
