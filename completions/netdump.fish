@@ -93,7 +93,8 @@ complete -c netdump -n '__netdump_command inspect' -l output -r -F -d 'write the
 complete -c netdump -n '__netdump_command inspect' -l kernel -r -F -d 'the kernel that crashed, or a directory to search for it'
 complete -c netdump -n '__netdump_command inspect' -l modules -r -F -d 'a directory with the kernel\'s modules and their debug files'
 complete -c netdump -n '__netdump_command inspect' -l threads -d 'show the stacks of all threads, not only of the one that took the dump'
-complete -c netdump -n '__netdump_command inspect' -l processes -d 'show the processes'
+complete -c netdump -n '__netdump_command inspect' -l processes -d 'show the processes, as DDB\'s ps does'
+complete -c netdump -n '__netdump_command inspect' -l variable -r -f -d 'print a global variable of the kernel; several: repeat it'
 complete -c netdump -n '__netdump_command inspect' -s h -l help -d 'show this help and exit'
 complete -c netdump -n '__netdump_command inspect' -s V -l version -d 'show the version and exit'
 complete -c netdump -n '__netdump_command inspect' -F

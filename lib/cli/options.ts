@@ -193,7 +193,12 @@ export const inspectOptions = {
   kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },
   modules: { value: file("DIR"), help: "a directory with the kernel's modules and their debug files" },
   threads: { help: "show the stacks of all threads, not only of the one that took the dump" },
-  processes: { help: "show the processes" },
+  processes: { help: "show the processes, as DDB's ps does" },
+  variable: {
+    value: text("NAME"),
+    repeatable: true,
+    help: "print a global variable of the kernel; several: repeat it",
+  },
   ...globalOptions,
 } as const satisfies Record<string, Option>;
 

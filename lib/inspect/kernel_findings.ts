@@ -5,7 +5,9 @@
  */
 
 import type { Kernel, ThreadStack } from "../kernel/kernel.ts";
+import type { ProcessDetails } from "../kernel/process_details.ts";
 import type { Process } from "../kernel/threads.ts";
+import type { Variable } from "../kernel/variables.ts";
 import type { SymbolPaths } from "./open/symbol_files.ts";
 
 /** What is asked about the kernel. */
@@ -13,6 +15,8 @@ export interface KernelOptions extends SymbolPaths {
   /** All threads, not only the one that took the dump. */
   readonly threads: boolean;
   readonly processes: boolean;
+  /** Names of global variables. */
+  readonly variables: readonly string[];
 }
 
 /** What a dump tells about its kernel. */
@@ -23,5 +27,6 @@ export interface KernelFindings {
   /** Whether all threads were asked for. */
   readonly all: boolean;
   /** Empty if they were not asked for. */
-  readonly processes: readonly Process[];
+  readonly processes: readonly (readonly [Process, ProcessDetails | null])[];
+  readonly variables: readonly Variable[];
 }

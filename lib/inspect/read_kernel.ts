@@ -6,12 +6,15 @@
 
 import { readAtOf, readSpan, type Source } from "../bytes/source.ts";
 import { openKernel, type ThreadStack } from "../kernel/kernel.ts";
+import type { ProcessDetails } from "../kernel/process_details.ts";
+import type { Process } from "../kernel/threads.ts";
+import type { Variable } from "../kernel/variables.ts";
 import { type Contents, readMinidump } from "./contents.ts";
 import type { KernelFindings, KernelOptions } from "./kernel_findings.ts";
 import { type OpenedSymbolFiles, openSymbolFiles } from "./open/symbol_files.ts";
 
 /** Nothing asked: what the dump itself tells about the thread that took it. */
-export const PLAIN_KERNEL: KernelOptions = { threads: false, processes: false };
+export const PLAIN_KERNEL: KernelOptions = { threads: false, processes: false, variables: [] };
 
 /** Compressed dumps of no more than this are read unasked, in bytes. */
 const COMPRESSED_LIMIT = 16 * 2 ** 20;
@@ -61,12 +64,19 @@ async function readWith(
       stacks.push(await kernel.stack(thread, process));
     }
   }
+  const processes: [Process, ProcessDetails | null][] = [];
+  for (const process of options.processes ? kernel.processes : []) {
+    processes.push([process, await kernel.details(process)]);
+  }
+  const variables: Variable[] = [];
+  for (const name of options.variables) variables.push(await kernel.variable(name));
   const rank = ({ crashed, thread }: ThreadStack) => crashed ? 0 : thread.cpu === null ? 2 : 1;
   return {
     kernel,
     stacks: stacks.toSorted((a, b) => rank(a) - rank(b)),
     all: options.threads,
-    processes: options.processes ? kernel.processes : [],
+    processes,
+    variables,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type ElfSegment,
   programHeaderSize,
 } from "../kerneldump/elf/elf_header.ts";
+import { decodeBuildIdNote } from "./elf_identity.ts";
 import { decodeElfSymbols, type ElfSymbol, symbolSize } from "./elf_symbols.ts";
 import type { KernelMemory } from "./kernel_memory.ts";
 
@@ -21,6 +22,8 @@ export interface DumpSymbols {
   readonly symbols: readonly ElfSymbol[];
   /** Whether static functions are among them. */
   readonly complete: boolean;
+  /** Lower-case hex; `null` if the kernel has none. */
+  readonly buildId: string | null;
 }
 
 const MAX_TABLE_BYTES = 64 * 2 ** 20;
@@ -44,12 +47,42 @@ export async function readDumpSymbols(
     const image = await readImage(memory, address);
     if (image === null) continue;
     const whole = await readLoaderTable(memory, image);
-    if (whole !== null) return { symbols: whole, complete: true };
+    if (whole !== null) {
+      return { symbols: whole, complete: true, buildId: await readDumpedBuildId(memory, address, image) };
+    }
     const global = await readDynamicTable(memory, image);
-    if (global !== null) return { symbols: global, complete: false };
+    if (global !== null) {
+      return { symbols: global, complete: false, buildId: await readDumpedBuildId(memory, address, image) };
+    }
   }
   return null;
 }
+
+/** The note lies near the kernel's beginning: behind its headers, or behind a short text. */
+async function readDumpedBuildId(
+  memory: KernelMemory,
+  address: bigint,
+  { header }: Image,
+): Promise<string | null> {
+  for (let page = 0; page < SEARCHED_PAGES; page++) {
+    // A note at the end of a page goes on in the next one.
+    const bytes = await memory.read(address + BigInt(page * PAGE_BYTES), PAGE_BYTES + MAX_NOTE_BYTES) ??
+      await memory.read(address + BigInt(page * PAGE_BYTES), PAGE_BYTES);
+    if (bytes === null) continue;
+    for (let at = 0; at + 16 <= bytes.byteLength; at += 4) {
+      if (bytes[at] !== 4 || bytes[at + 12] !== 0x47) continue;
+      const id = decodeBuildIdNote(bytes.subarray(at), header.byteOrder);
+      if (id !== null && id.hex.length === 2 * BUILD_ID_BYTES) return id.hex;
+    }
+  }
+  return null;
+}
+
+const PAGE_BYTES = 4096;
+const SEARCHED_PAGES = 16;
+const MAX_NOTE_BYTES = 36;
+/** Of SHA-1. */
+const BUILD_ID_BYTES = 20;
 
 interface Image {
   readonly header: ElfHeader;

@@ -16,8 +16,12 @@ import { LoadedCode, type LoadedObject } from "./loaded_code.ts";
 import { findFrameSize } from "./machine/arm64.ts";
 import type { Machine, Registers, ReleaseFacts } from "./machine/machine.ts";
 import { machineOf } from "./machine/machines.ts";
+import { typesOf } from "./kernel_types.ts";
+import { type ProcessDetails, ProcessReader } from "./process_details.ts";
 import { SymbolTable } from "./symbol_table.ts";
 import { type Process, readProcesses, SavedRegisters, type Thread } from "./threads.ts";
+import type { Types } from "./types.ts";
+import { readVariable, type Variable } from "./variables.ts";
 import { type StackEnd, unwind, type Unwinding } from "./unwind.ts";
 
 /** What a kernel says of itself; `null` where nothing has it. Strings are unfiltered. */
@@ -70,6 +74,10 @@ export interface Kernel {
   readonly crashedThread: number | null;
   /** Reads a thread's stack. */
   stack(thread: Thread, process: Process): Promise<ThreadStack>;
+  /** Reads what the types tell of a process; `null` without types. */
+  details(process: Process): Promise<ProcessDetails | null>;
+  /** Reads a global variable. */
+  variable(name: string): Promise<Variable>;
 }
 
 /**
@@ -88,13 +96,17 @@ export async function openKernel(
   const kernelMemory = new KernelMemory(memory, machine.format);
   const file = await usableKernel(files.kernel, machine);
   const fromFile = file === null ? null : await readFileSymbols(file);
-  const symbols = fromFile ?? await dumpSymbols(kernelMemory, machine);
+  const dumped = fromFile === null ? await readDumpSymbols(kernelMemory, machine.imageHeaders) : null;
+  const symbols = fromFile ?? (dumped === null ? null : new SymbolTable(dumped.symbols, dumped.complete));
   if (symbols === null) return null;
   const globals = new KernelGlobals(kernelMemory, symbols, fromFile === null ? null : file!.file);
   const used = fromFile === null ? null : file;
-  const facts = await readFacts(globals, symbols, used);
+  const facts = await readFacts(globals, symbols, used, dumped?.buildId ?? null);
   const linkerFiles = await readLinkerFiles(globals);
-  const code = new LoadedCode(await loadObjects(linkerFiles, { machine, symbols, files, kernel: used }));
+  const { objects, types } = await loadObjects(linkerFiles, { machine, symbols, files, kernel: used });
+  const code = new LoadedCode(objects);
+  const kernelTypes = types.get(objects[0]!) ?? null;
+  const processReader = kernelTypes === null ? null : new ProcessReader(kernelTypes, kernelMemory);
   const release: ReleaseFacts = {
     osreldate: facts.osreldate,
     pcbSize: await globals.int("pcb_size"),
@@ -118,6 +130,8 @@ export async function openKernel(
     processes,
     crashedThread,
     stack: (thread, process) => readStack(unwinding, saved, { thread, process, crashedThread }),
+    details: async (process) => await processReader?.read(process) ?? null,
+    variable: (name) => readVariable(name, code, kernelMemory, (object) => types.get(object) ?? null),
   };
 }
 
@@ -162,11 +176,6 @@ async function usableKernel(kernel: CodeFile | null, machine: Machine): Promise<
 
 const EXECUTABLE = 2;
 
-async function dumpSymbols(memory: KernelMemory, machine: Machine): Promise<SymbolTable | null> {
-  const found = await readDumpSymbols(memory, machine.imageHeaders);
-  return found === null ? null : new SymbolTable(found.symbols, found.complete);
-}
-
 async function loadObjects(
   linkerFiles: readonly LinkerFile[],
   { machine, symbols, files, kernel }: {
@@ -175,8 +184,9 @@ async function loadObjects(
     files: SymbolFiles;
     kernel: CodeFile | null;
   },
-): Promise<LoadedObject[]> {
+): Promise<{ objects: LoadedObject[]; types: Map<LoadedObject, Types> }> {
   const [first, ...modules] = linkerFiles;
+  const types = new Map<LoadedObject, Types>();
   const objects: LoadedObject[] = [{
     name: first?.name || "kernel",
     address: first?.address ?? symbols.find("kernbase")?.address ?? machine.imageHeaders[0]!,
@@ -185,10 +195,11 @@ async function loadObjects(
     symbols,
     debug: kernel === null ? null : debugOf(kernel),
   }];
+  if (kernel !== null) types.set(objects[0]!, typesOf(kernel));
   for (const { name, address, size } of modules) {
     const file = await files.module(name);
     const usable = file !== null && machineOf(file.file.header.machine) === machine ? file : null;
-    objects.push({
+    const object: LoadedObject = {
       name,
       address,
       // Without an end it would claim all that lies behind it.
@@ -196,15 +207,18 @@ async function loadObjects(
       file: usable?.path ?? null,
       symbols: usable === null ? null : await readFileSymbols(usable, address),
       debug: usable === null ? null : debugOf(usable, address),
-    });
+    };
+    objects.push(object);
+    if (usable !== null) types.set(object, typesOf(usable, address));
   }
-  return objects;
+  return { objects, types };
 }
 
 async function readFacts(
   globals: KernelGlobals,
   symbols: SymbolTable,
   file: CodeFile | null,
+  dumpedId: string | null,
 ): Promise<KernelFacts> {
   const seconds = async (name: string) => safe(await globals.word(name));
   const [now, uptime] = [await seconds("time_second"), await seconds("time_uptime")];
@@ -213,7 +227,7 @@ async function readFacts(
     ? null
     : await readBuildId(file.file) ?? (file.debug && await readBuildId(file.debug));
   return {
-    buildId: await dumpedBuildId(symbols, globals.memory) ?? fileId?.hex ?? null,
+    buildId: dumpedId ?? await dumpedBuildId(symbols, globals.memory) ?? fileId?.hex ?? null,
     osrelease: await globals.string("osrelease"),
     osreldate: await globals.int("osreldate"),
     ident: await globals.string("kern_ident"),

@@ -37,6 +37,7 @@ export class SymbolTable {
   readonly #byName = new Map<string, PlacedSymbol>();
   readonly #functions: readonly PlacedSymbol[];
   readonly #complete: boolean;
+  #byAddress: ReadonlyMap<bigint, PlacedSymbol> | undefined;
 
   /**
    * @param complete whether static functions are in it; if not, what lies behind a function's end has no name
@@ -75,6 +76,12 @@ export class SymbolTable {
   /** A symbol by its name; of several a global one. */
   find(name: string): PlacedSymbol | null {
     return this.#byName.get(name) ?? null;
+  }
+
+  /** A symbol that is exactly there, be it a function or a variable. */
+  exactly(address: bigint): PlacedSymbol | null {
+    this.#byAddress ??= new Map([...this.#byName.values()].map((symbol) => [symbol.address, symbol]));
+    return this.#byAddress.get(address) ?? null;
   }
 
   /** The function that an instruction belongs to: the nearest at or below it. */

@@ -126,7 +126,7 @@ for (const name of ["amd64-1", "arm64-1"]) {
       const withFile = how !== "without a kernel file";
       assertEquals<unknown>([kernel.symbolsFrom, kernel.matches], withFile ? ["file", true] : ["dump", null]);
       assertEquals<unknown>(kernel.facts, {
-        buildId: withFile ? globals.build_id : null,
+        buildId: globals.build_id,
         osrelease: globals.osrelease,
         osreldate: globals.osreldate,
         ident: globals.kern_ident,

@@ -133,9 +133,11 @@ async function inspectFile(
 }
 
 /** `undefined` if nothing is asked about the kernel. */
-function kernelOptions({ kernel, modules, threads, processes }: Options): KernelOptions | undefined {
-  if (kernel === undefined && modules === undefined && !threads && !processes) return undefined;
-  return { kernel, modules, threads, processes };
+function kernelOptions(options: Options): KernelOptions | undefined {
+  const { kernel, modules, threads, processes, variable: variables } = options;
+  const asked = threads || processes || variables.length > 0;
+  if (kernel === undefined && modules === undefined && !asked) return undefined;
+  return { kernel, modules, threads, processes, variables };
 }
 
 function chooseThoroughness(options: Options): Thoroughness {

@@ -7,7 +7,9 @@
 import type { NamedFrame } from "../../kernel/backtrace.ts";
 import type { ThreadStack } from "../../kernel/kernel.ts";
 import type { Registers } from "../../kernel/machine/machine.ts";
+import type { ProcessDetails } from "../../kernel/process_details.ts";
 import type { Process } from "../../kernel/threads.ts";
+import { type JsonValue, valueToJson } from "../../kernel/value_text.ts";
 import { formatIsoTime } from "../../text/time.ts";
 import type { KernelFindings } from "../kernel_findings.ts";
 import { type Address, formatAddress } from "./address.ts";
@@ -87,10 +89,16 @@ export interface KernelReport {
   }[];
   readonly processes: readonly ProcessReport[];
   readonly threads: readonly ThreadReport[];
+  /** With `--variable` only. */
+  readonly variables?: readonly {
+    readonly name: string;
+    readonly address: Address | null;
+    readonly value: JsonValue;
+  }[];
 }
 
 /** Makes the report. */
-export function reportKernel({ kernel, stacks, processes }: KernelFindings): KernelReport {
+export function reportKernel({ kernel, stacks, processes, variables }: KernelFindings): KernelReport {
   const bits = kernel.machine.format.wordSize === 8 ? 64 : 32;
   const { facts } = kernel;
   return {
@@ -117,19 +125,28 @@ export function reportKernel({ kernel, stacks, processes }: KernelFindings): Ker
     })),
     processes: processes.map(reportProcess),
     threads: stacks.map((stack) => reportThread(stack, bits)),
+    ...(variables.length === 0 ? {} : {
+      variables: variables.map(({ name, address, value }) => ({
+        name,
+        address: address === null ? null : formatAddress(address, bits),
+        value: value === null ? null : valueToJson(value),
+      })),
+    }),
   };
 }
 
-function reportProcess({ pid, name, zombie, threads }: Process): ProcessReport {
+function reportProcess(
+  [{ pid, name, zombie, threads }, details]: readonly [Process, ProcessDetails | null],
+): ProcessReport {
   return {
     pid,
     name,
     zombie,
-    parent: null,
-    uid: null,
-    state: null,
-    waitMessage: null,
-    arguments: null,
+    parent: details?.parent ?? null,
+    uid: details?.uid ?? null,
+    state: details?.state ?? null,
+    waitMessage: details?.waitMessage ?? null,
+    arguments: details?.arguments ?? null,
     threads: threads.map(({ tid }) => tid),
   };
 }

@@ -9,6 +9,7 @@ import type { ThreadStack } from "../../kernel/kernel.ts";
 import type { NamedFrame } from "../../kernel/backtrace.ts";
 import type { Machine, TrapFrame } from "../../kernel/machine/machine.ts";
 import type { StackEnd } from "../../kernel/unwind.ts";
+import { formatValue } from "../../kernel/value_text.ts";
 import { escapeLine } from "../../text/escape.ts";
 import { labelled } from "../../text/lines.ts";
 import type { Style } from "../../text/style.ts";
@@ -18,7 +19,7 @@ import type { KernelFindings } from "../kernel_findings.ts";
 /** The sections about the kernel, each a list of lines; empty without one. */
 export function kernelSections(findings: KernelFindings | null, style: Style): string[][] {
   if (findings === null) return [];
-  const { kernel, stacks, all, processes } = findings;
+  const { kernel, stacks, all, processes, variables } = findings;
   const { machine } = kernel;
   const crashed = stacks.filter((stack) => stack.crashed);
   const others = foldEqual(stacks.filter((stack) => !stack.crashed));
@@ -31,6 +32,7 @@ export function kernelSections(findings: KernelFindings | null, style: Style): s
     ...others.map((group) => [style.bold(groupTitle(group)), ...stackLines(group[0]!, machine, style)]),
     all ? moduleLines(findings, style) : [],
     processes.length === 0 ? [] : processLines(findings, style),
+    variables.length === 0 ? [] : variableLines(findings, style),
   ];
 }
 
@@ -172,14 +174,40 @@ function moduleLines({ kernel }: KernelFindings, style: Style): string[] {
   return [style.bold("Kernel and modules"), ...formatTable(rows, ["left", "right"])];
 }
 
+/** DDB's ps, a line a process. */
 function processLines({ processes }: KernelFindings, style: Style): string[] {
-  const rows = processes.map(({ pid, name, zombie, threads }) => [
-    `${pid}`,
-    zombie ? "zombie" : `${threads.length}`,
-    escapeLine(name),
-  ]);
+  const rows = processes.map(([{ pid, name, zombie, threads }, details]) => {
+    const told = details?.arguments?.join(" ") ?? "";
+    return [
+      `${pid}`,
+      `${details?.parent ?? ""}`,
+      `${details?.uid ?? ""}`,
+      escapeLine(details?.state ?? (zombie ? "Z" : "")),
+      `${threads.length}`,
+      escapeLine(details?.waitMessage ?? ""),
+      escapeLine(told === "" ? name : told),
+    ];
+  });
   return [
     style.bold("Processes"),
-    ...formatTable([["    pid", "threads", "command"], ...rows], ["right", "right"]),
+    ...formatTable(
+      [["    pid", "ppid", "uid", "state", "threads", "wmesg", "command"], ...rows],
+      ["right", "right", "right", "left", "right"],
+    ),
+  ];
+}
+
+/** As `print` of a debugger has it. */
+function variableLines({ variables, kernel }: KernelFindings, style: Style): string[] {
+  const digits = 2 * kernel.machine.format.wordSize;
+  return [
+    style.bold("Variables"),
+    ...variables.flatMap((variable) => {
+      const { name, address } = variable;
+      const where = address === null ? "" : ` at 0x${address.toString(16).padStart(digits, "0")}`;
+      return variable.value === null
+        ? [`  ${escapeLine(name)}${where}: ${variable.why}`]
+        : [`  ${escapeLine(name)}${where} = ${formatValue(variable.value, "  ")}`];
+    }),
   ];
 }
