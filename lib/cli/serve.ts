@@ -17,6 +17,7 @@ import type { Observe, ServerEvent } from "../serve/events.ts";
 import { HostNames, systemLookup } from "../serve/hostname.ts";
 import { Hook, PASSED_ON } from "../serve/observers/hook.ts";
 import { Log } from "../serve/observers/log.ts";
+import type { Ship } from "../serve/observers/ship.ts";
 import { roomFor } from "../serve/readiness.ts";
 import { startReceiver } from "../serve/receiver_pool.ts";
 import { leastRoom } from "../serve/store/space.ts";
@@ -27,6 +28,7 @@ import { ExitStatus, OperationError } from "./exit_status.ts";
 import { Operations } from "./operations.ts";
 import type { serveCommand, serveOptions, Values } from "./options.ts";
 import type { Invocation } from "./parse.ts";
+import { openShipping } from "./shipping.ts";
 
 type Options = Values<typeof serveOptions>;
 
@@ -49,6 +51,7 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
   const observe = (event: ServerEvent) => observers.forEach((observer) => observer(event));
   const operations = new Operations(options, observe);
   observers.push((event) => operations.observe(event));
+  let shipping: Ship | undefined;
   const pidFile = options.pidfile === undefined ? undefined : await openPidFile(options.pidfile);
   try {
     const state = await openState(settings.root, options.dir);
@@ -58,6 +61,8 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
       ? undefined
       : new Hook({ path: program, directory: settings.root, environment: ownEnvironment() }, observe);
     if (hook !== undefined) observers.push((event) => hook.observe(event));
+    shipping = openShipping(options, settings.root, observe);
+    if (shipping !== undefined) observers.push((event) => shipping?.observe(event));
     const room = descriptors === null
       ? null
       : roomFor(descriptors, settings.workers, Math.max(settings.bind.length, localAddresses().length));
@@ -86,6 +91,7 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
     }
     return await untilStopped(supervisor, signalled, observe, hook);
   } finally {
+    await shipping?.stop();
     await operations.stop();
     log.tellLeftOut();
     await output.flushed(LOG_PATIENCE_MS);

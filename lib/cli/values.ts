@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseEndpoint } from "../archive/credentials.ts";
+import { parseShelfLocation, type ShelfLocation } from "../archive/keys.ts";
 import { type Network, parseAddress, parseNetwork } from "../protocol/ipv4.ts";
 import { heraldPathProblem } from "../protocol/herald_path.ts";
 import { parseDuration, parseSize } from "../text/units.ts";
@@ -179,3 +181,9 @@ export const hostPort: ValueKind<HostPort> = kind("HOST[:PORT]", "none", (value)
     ? { host, port: Number(portText) }
     : expected("a port from 1 to 65535 after the colon");
 });
+
+/** Where dumps are shipped to. */
+export const shelf: ValueKind<ShelfLocation> = kind("s3://BUCKET[/PREFIX]", "none", parseShelfLocation);
+
+/** URL of an object storage. */
+export const endpoint: ValueKind<string> = kind("URL", "none", parseEndpoint);

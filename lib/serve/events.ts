@@ -145,6 +145,37 @@ export type ServerEvent =
     readonly line: string;
   }
   | { readonly event: "webhook"; readonly id: string; readonly result: WebhookResult }
+  | {
+    readonly event: "ship-ready";
+    readonly endpoint: string;
+    readonly bucket: string;
+    readonly collector: string;
+  }
+  | {
+    readonly event: "shipped";
+    readonly directory: string;
+    readonly info: string;
+    readonly complete: boolean;
+    readonly catalogueKey: string;
+    /** Of all its files; and what of them was not in the store already. */
+    readonly bytes: number;
+    readonly sentBytes: number;
+    readonly durationMs: number;
+  }
+  | {
+    readonly event: "ship-problem";
+    /** The dump it is about; `null` if it is about the store. */
+    readonly info: string | null;
+    readonly failure: string;
+    readonly problem: string;
+    readonly advice: string;
+  }
+  | {
+    readonly event: "ship-removed";
+    readonly directory: string;
+    readonly files: readonly string[];
+    readonly catalogueKey: string;
+  }
   | { readonly event: "hooks-left"; readonly running: number; readonly waiting: number }
   | { readonly event: "lines-left-out"; readonly count: number; readonly reason: "rate" | "reader" };
 
@@ -196,6 +227,11 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "hook": "The program of --exec ended, or could not run",
   "hook-output": "A line that the program of --exec printed",
   "webhook": "A dump was posted to the URL of --webhook, or could not be",
+  "ship-ready": "The bucket of --ship can be listed, written to and read from; again after a problem",
+  "shipped": "A dump is in the store with its catalogue entry, sizes and sums compared",
+  "ship-problem":
+    "What keeps dumps from being shipped, and what to do about it; they stay and are tried again",
+  "ship-removed": "--ship-keep removed local files of a dump that is in the store",
   "hooks-left": "Programs that were still running or waiting when the server stopped",
   "lines-left-out":
     "Lines that were left out of the log: too many that strangers provoke, or its reader was too slow",

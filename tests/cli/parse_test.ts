@@ -269,6 +269,8 @@ Deno.test("parseCommand() refuses each option that is not repeatable when it is 
     SIZE: "1M",
     "SIZE|%": "1%",
     DURATION: "1s",
+    URL: "https://h",
+    "s3://BUCKET[/PREFIX]": "s3://dumps",
   };
   for (const command of commands) {
     for (const [name, option] of Object.entries(command.options)) {

@@ -40,6 +40,7 @@ export function levelOf(event: ServerEvent): Level {
     case "reports-dropped":
     case "hooks-left":
     case "manager-unreachable":
+    case "ship-problem":
     case "lines-left-out":
     case "stopped-late":
       return "warning";
@@ -164,6 +165,22 @@ export function describeEvent(event: ServerEvent): string {
         : `The webhook did not take the dump, tried ${event.result.tries} times: ${
           escapeLine(event.result.reason)
         }`;
+    case "ship-ready":
+      return `Finished dumps are shipped to ${escapeLine(event.bucket)} at ${escapeLine(event.endpoint)}`;
+    case "shipped":
+      return `Shipped ${event.complete ? "" : "incomplete "}dump ${
+        escapeLine(`${event.directory}/${event.info}`)
+      } ` +
+        `(${formatSize(event.bytes)} in ${formatDuration(event.durationMs)}): ${
+          escapeLine(event.catalogueKey)
+        }`;
+    case "ship-problem":
+      return `Cannot ship ${event.info === null ? "dumps" : escapeLine(event.info)}: ${
+        escapeLine(event.problem)
+      }; ` +
+        `${event.advice}. It is tried again, and nothing is removed here`;
+    case "ship-removed":
+      return `Removed ${escapeLine(event.files.join(", "))}, which ${escapeLine(event.catalogueKey)} has`;
     case "hooks-left":
       return `Programs that go on by themselves: ${event.running}; that did not get to run: ${event.waiting}`;
     case "lines-left-out":

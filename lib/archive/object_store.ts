@@ -1,0 +1,287 @@
+/**
+ * A client of S3 and of what speaks like it (Ceph, MinIO, Swift, R2, ...): path style, signed payloads, Content-MD5, and none
+ * of the headers that stores are known to ignore or refuse (trailers, x-amz-checksum-*, If-None-Match, SSE).
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { describeError } from "../os/system_error.ts";
+import { type Credentials, encodePath, encodeQuery, sha256Hex, signHeaders } from "./signature.ts";
+import { StoreError, storeError } from "./store_error.ts";
+import { elements, elementText, escapeXml } from "./xml.ts";
+
+/** Patience with a store that says nothing. */
+const QUICK_MS = 60_000;
+const TRANSFER_MS = 10 * 60_000;
+/** Answers that list something are far shorter. */
+const MAX_ANSWER_BYTES = 16 * 2 ** 20;
+const MAX_PAGES = 100_000;
+
+/** Where a store is, and who asks it. */
+export interface StoreSettings {
+  /** `http://` or `https://`, host and port. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly credentials: Credentials;
+}
+
+/** What is stored under a key. */
+export interface StoredObject {
+  readonly sizeBytes: number;
+  /** Without quotes; MD5 of the bytes, or of its parts' MD5s, unless the store encrypts. */
+  readonly etag: string;
+  /** The store encrypts it, so that its tag need not be a sum. */
+  readonly isEncrypted: boolean;
+}
+
+/** A part of an upload, as the store has it. */
+export interface StoredPart {
+  /** From 1. */
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly etag: string;
+}
+
+/** A key with its size. */
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+}
+
+interface Request {
+  readonly method: string;
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly patienceMs?: number;
+}
+
+interface Answer {
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
+
+/** One bucket. All methods throw {@linkcode StoreError}. */
+export class ObjectStore {
+  readonly #settings: StoreSettings;
+  readonly #now: () => number;
+
+  constructor(settings: StoreSettings, now: () => number = Date.now) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  /** Stores an object in one request. */
+  async put(key: string, body: Uint8Array<ArrayBuffer>, type = "application/octet-stream"): Promise<void> {
+    const md5 = createHash("md5").update(body).digest();
+    const headers = { "content-md5": md5.toString("base64"), "content-type": type };
+    const answer = await this.#ask({ method: "PUT", key, headers, body, patienceMs: TRANSFER_MS });
+    checkTag(key, answer.headers, md5.toString("hex"));
+  }
+
+  /** What is stored under a key; `undefined` if nothing is. */
+  async head(key: string): Promise<StoredObject | undefined> {
+    try {
+      const { headers } = await this.#ask({ method: "HEAD", key });
+      const sizeBytes = Number(headers.get("content-length") ?? NaN);
+      return { sizeBytes, etag: tagOf(headers), isEncrypted: isEncrypted(headers) };
+    } catch (error) {
+      if (error instanceof StoreError && error.failure === "absent") return undefined;
+      throw error;
+    }
+  }
+
+  /** Bytes of an object, from `start` up to and without `end`, or all of it. */
+  async get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
+    const headers: Record<string, string> = range === undefined
+      ? {}
+      : { range: `bytes=${range.start}-${range.end - 1}` };
+    const { bytes } = await this.#ask({ method: "GET", key, headers, patienceMs: TRANSFER_MS });
+    if (range !== undefined && bytes.length !== range.end - range.start) {
+      throw new StoreError(
+        "damaged",
+        `Cannot read ${key}: ${bytes.length} bytes came of ${range.end - range.start}`,
+      );
+    }
+    return bytes;
+  }
+
+  /** Removes an object; nothing happens if there is none. */
+  async remove(key: string): Promise<void> {
+    await this.#ask({ method: "DELETE", key });
+  }
+
+  /** Keys that begin with a prefix, in order. */
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
+    let token: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const more: Record<string, string> = token === undefined ? {} : { "continuation-token": token };
+      const xml = await this.#askXml({
+        method: "GET",
+        key: "",
+        query: { "list-type": "2", prefix, ...more },
+      });
+      for (const entry of elements(xml, "Contents")) {
+        yield { key: elementText(entry, "Key") ?? "", sizeBytes: Number(elementText(entry, "Size") ?? NaN) };
+      }
+      token = elementText(xml, "NextContinuationToken");
+      if (elementText(xml, "IsTruncated") !== "true" || token === undefined) return;
+    }
+  }
+
+  /** Begins an upload in parts; its id. */
+  async beginUpload(key: string): Promise<string> {
+    const xml = await this.#askXml({ method: "POST", key, query: { uploads: "" } });
+    const id = elementText(xml, "UploadId");
+    if (id === undefined) throw new StoreError("refused", `Cannot begin upload of ${key}: no id came`);
+    return id;
+  }
+
+  /** Ids of uploads of a key that were begun and not ended. */
+  async uploads(key: string): Promise<string[]> {
+    // MinIO lists only those whose key is the prefix itself.
+    const xml = await this.#askXml({ method: "GET", key: "", query: { uploads: "", prefix: key } });
+    return elements(xml, "Upload").flatMap((upload) =>
+      elementText(upload, "Key") === key ? elementText(upload, "UploadId") ?? [] : []
+    );
+  }
+
+  /** Uploads a part; its tag. */
+  async putPart(key: string, id: string, number: number, body: Uint8Array<ArrayBuffer>): Promise<string> {
+    const md5 = createHash("md5").update(body).digest();
+    const answer = await this.#ask({
+      method: "PUT",
+      key,
+      query: { partNumber: `${number}`, uploadId: id },
+      headers: { "content-md5": md5.toString("base64") },
+      body,
+      patienceMs: TRANSFER_MS,
+    });
+    checkTag(key, answer.headers, md5.toString("hex"));
+    return tagOf(answer.headers);
+  }
+
+  /** Parts of an upload that the store has. */
+  async parts(key: string, id: string): Promise<StoredPart[]> {
+    const parts: StoredPart[] = [];
+    let marker = "0";
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const query = { uploadId: id, ...(marker === "0" ? {} : { "part-number-marker": marker }) };
+      const xml = await this.#askXml({ method: "GET", key, query });
+      for (const part of elements(xml, "Part")) {
+        parts.push({
+          number: Number(elementText(part, "PartNumber")),
+          sizeBytes: Number(elementText(part, "Size")),
+          etag: unquote(elementText(part, "ETag") ?? ""),
+        });
+      }
+      const next = elementText(xml, "NextPartNumberMarker");
+      if (elementText(xml, "IsTruncated") !== "true" || next === undefined || next === marker) return parts;
+      marker = next;
+    }
+    return parts;
+  }
+
+  /** Makes an object of an upload's parts. */
+  async completeUpload(key: string, id: string, parts: readonly StoredPart[]): Promise<void> {
+    const list = parts.map(({ number, etag }) =>
+      `<Part><PartNumber>${number}</PartNumber><ETag>"${escapeXml(etag)}"</ETag></Part>`
+    ).join("");
+    const text = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
+    const body = new Uint8Array(new TextEncoder().encode(text));
+    const xml = await this.#askXml({
+      method: "POST",
+      key,
+      query: { uploadId: id },
+      headers: { "content-type": "application/xml" },
+      body,
+      patienceMs: TRANSFER_MS,
+    });
+    // The status was sent before the store knew how it would end.
+    if (xml.includes("<Error>")) {
+      throw storeError(`Cannot complete ${key}`, {
+        status: 200,
+        body: xml,
+        date: null,
+        nowMs: this.#now(),
+      });
+    }
+  }
+
+  /** Drops an upload and its parts. */
+  async abortUpload(key: string, id: string): Promise<void> {
+    await this.#ask({ method: "DELETE", key, query: { uploadId: id } });
+  }
+
+  async #askXml(request: Request): Promise<string> {
+    return new TextDecoder().decode((await this.#ask(request)).bytes);
+  }
+
+  async #ask(
+    { method, key, query = {}, headers = {}, body, patienceMs = QUICK_MS }: Request,
+  ): Promise<Answer> {
+    const { endpoint, bucket, credentials } = this.#settings;
+    const search = encodeQuery(query);
+    const url = new URL(`${endpoint}${encodePath(bucket, key)}${search === "" ? "" : `?${search}`}`);
+    const payloadSha256 = sha256Hex(body ?? "");
+    const signed = signHeaders({ method, url, headers, payloadSha256 }, credentials, this.#now());
+    const what = `Cannot ${method} ${key === "" ? `bucket ${bucket}` : key} at ${url.host}`;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), patienceMs);
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: signed,
+        redirect: "manual",
+        signal: patience.signal,
+        ...(body === undefined ? {} : { body }),
+      });
+      const bytes = await readBody(response, method === "GET" && response.ok ? Infinity : MAX_ANSWER_BYTES);
+      if (response.ok) return { headers: response.headers, bytes };
+      throw storeError(what, {
+        status: response.status,
+        body: new TextDecoder().decode(bytes),
+        date: response.headers.get("date"),
+        nowMs: this.#now(),
+      });
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      const reason = patience.signal.aborted
+        ? `it said nothing for ${patienceMs / 1000} s`
+        : describeError(error);
+      throw new StoreError("unreachable", `${what}: ${reason}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+async function readBody(response: Response, mostBytes: number): Promise<Uint8Array> {
+  if (response.body === null) return new Uint8Array(0);
+  const length = Number(response.headers.get("content-length") ?? 0);
+  if (length > mostBytes) {
+    await response.body.cancel();
+    throw new StoreError("refused", `An answer of ${length} bytes is too long`);
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** A tag that is a sum must be that of what was sent. */
+function checkTag(key: string, headers: Headers, md5: string): void {
+  const tag = tagOf(headers);
+  if (isEncrypted(headers) || !/^[0-9a-f]{32}$/.test(tag) || tag === md5) return;
+  throw new StoreError("damaged", `Cannot store ${key}: the store has MD5 ${tag}, sent was ${md5}`);
+}
+
+function isEncrypted(headers: Headers): boolean {
+  return [...headers.keys()].some((name) => name.startsWith("x-amz-server-side-encryption"));
+}
+
+function tagOf(headers: Headers): string {
+  return unquote(headers.get("etag") ?? "");
+}
+
+function unquote(tag: string): string {
+  return tag.replaceAll('"', "").toLowerCase();
+}

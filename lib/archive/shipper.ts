@@ -1,0 +1,184 @@
+/**
+ * Ships what the outbox has: a dump's files, then its catalogue entry, then the mark. What fails is tried again, for ever.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { describeError } from "../os/system_error.ts";
+import { catalogueKey, dumpPrefix } from "./keys.ts";
+import { openLocalFile } from "./local_file.ts";
+import type { ObjectStore } from "./object_store.ts";
+import type { FinalDump, Outbox } from "./outbox.ts";
+import { STORE_ADVICE, StoreError, type StoreFailure } from "./store_error.ts";
+import { type Pace, sendFile } from "./transfer.ts";
+
+/** Failures that concern one dump and not the store: the next one may well succeed. */
+const OF_ONE_DUMP: ReadonlySet<StoreFailure> = new Set(["damaged", "absent", "refused", "full"]);
+
+/** What a shipper tells. */
+export type ShipperReport =
+  | { readonly report: "ready"; readonly collector: string }
+  | {
+    readonly report: "shipped";
+    readonly directory: string;
+    readonly info: string;
+    readonly complete: boolean;
+    readonly catalogueKey: string;
+    readonly bytes: number;
+    readonly sentBytes: number;
+    readonly durationMs: number;
+  }
+  | {
+    readonly report: "problem";
+    /** The dump it is about; `null` if it is about the store. */
+    readonly info: string | null;
+    readonly failure: StoreFailure | "file";
+    readonly problem: string;
+    readonly advice: string;
+  };
+
+/** What a shipper needs. */
+export interface ShipperParts {
+  /** Real path of the dump directory. */
+  readonly root: string;
+  /** Empty, or with a slash at its end. */
+  readonly prefix: string;
+  readonly outbox: Outbox;
+  readonly store: ObjectStore;
+  /** Waits as the rate demands. */
+  readonly pace: Pace;
+  /** What an incomplete dump has to be left alone for. */
+  readonly settleMs: number;
+  /** What is known of a core file, for the catalogue; `null` if it cannot be read. */
+  readonly describe: (path: string) => Promise<unknown>;
+  readonly report: (report: ShipperReport) => void;
+}
+
+/** An object of a dump, as the catalogue has it. */
+interface CatalogueObject {
+  readonly name: string;
+  readonly key: string;
+  readonly compression: "none";
+  readonly received: { readonly bytes: number; readonly sha256: string };
+  readonly stored: { readonly bytes: number; readonly sha256: string };
+}
+
+/** Ships dumps, one after the other. */
+export class Shipper {
+  readonly #parts: ShipperParts;
+
+  constructor(parts: ShipperParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Tries the bucket: can it be listed, written to, read from?
+   *
+   * @returns whether it can
+   */
+  async tryStore(): Promise<boolean> {
+    const { store, prefix, outbox, report } = this.#parts;
+    const key = `${prefix}collectors/${outbox.collector}.json`;
+    const note = encodeJson({ collector: outbox.collector });
+    try {
+      await store.uploads(key);
+      await store.put(key, note, "application/json");
+      const stored = await store.head(key);
+      if (stored?.sizeBytes !== note.length) throw new StoreError("damaged", `Cannot read ${key} again`);
+      report({ report: "ready", collector: outbox.collector });
+      return true;
+    } catch (error) {
+      this.#tell(null, error);
+      return false;
+    }
+  }
+
+  /**
+   * Ships all that is pending.
+   *
+   * @returns whether nothing is left that failed
+   */
+  async shipPending(): Promise<boolean> {
+    const { outbox, settleMs } = this.#parts;
+    let isWell = true;
+    let pending: FinalDump[];
+    try {
+      outbox.tidy();
+      pending = outbox.pending(Date.now(), settleMs);
+    } catch (error) {
+      this.#tell(null, error);
+      return false;
+    }
+    for (const dump of pending) {
+      try {
+        await this.#ship(dump);
+      } catch (error) {
+        isWell = false;
+        this.#tell(dump, error);
+        if (error instanceof StoreError && !OF_ONE_DUMP.has(error.failure)) break;
+      }
+    }
+    return isWell;
+  }
+
+  async #ship(dump: FinalDump): Promise<void> {
+    const { root, prefix, outbox, store, pace, describe, report } = this.#parts;
+    const startedMs = performance.now();
+    const objects: CatalogueObject[] = [];
+    let sentBytes = 0;
+    for (const name of dump.files) {
+      const key = `${dumpPrefix(prefix, dump)}${name}`;
+      using file = openLocalFile(join(root, dump.directory, name));
+      const sent = await sendFile(store, key, file, pace);
+      file.checkUnchanged();
+      sentBytes += sent.sentBytes;
+      const sums = { bytes: sent.sizeBytes, sha256: sent.sha256 };
+      objects.push({ name, key, compression: "none", received: sums, stored: sums });
+    }
+    const core = dump.files.find((name) => name.startsWith("vmcore"))!;
+    const known = await describe(join(root, dump.directory, core));
+    if (!outbox.isUnchanged(dump)) throw new Error("it changed while it was shipped, and is shipped anew");
+    const key = catalogueKey(prefix, dump);
+    const entry = encodeJson(catalogueEntry(dump, outbox.collector, objects, known));
+    await store.put(key, entry, "application/json");
+    const stored = await store.head(key);
+    if (stored?.sizeBytes !== entry.length) {
+      throw new StoreError("damaged", `The catalogue entry ${key} is not as it was sent`);
+    }
+    await outbox.mark(dump, key);
+    report({
+      report: "shipped",
+      ...{ directory: dump.directory, info: dump.info, complete: dump.complete, catalogueKey: key },
+      ...{ bytes: objects.reduce((sum, { stored }) => sum + stored.bytes, 0), sentBytes },
+      durationMs: Math.round(performance.now() - startedMs),
+    });
+  }
+
+  #tell(dump: FinalDump | null, error: unknown): void {
+    const failure = error instanceof StoreError ? error.failure : "file";
+    this.#parts.report({
+      report: "problem",
+      info: dump === null ? null : dump.directory === "." ? dump.info : `${dump.directory}/${dump.info}`,
+      failure,
+      problem: error instanceof StoreError ? error.message : describeError(error),
+      advice: failure === "file"
+        ? "see whether the server may read its own dump directory"
+        : STORE_ADVICE[failure],
+    });
+  }
+}
+
+function catalogueEntry(
+  dump: FinalDump,
+  collector: string,
+  objects: readonly CatalogueObject[],
+  inspect: unknown,
+): unknown {
+  const { id, host, number, directory, startedMs, complete, ending } = dump;
+  const started = new Date(startedMs).toISOString();
+  return { catalog: 1, id, collector, host, number, directory, started, complete, ending, objects, inspect };
+}
+
+function encodeJson(value: unknown): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+}

@@ -1,0 +1,165 @@
+/** `netdump serve --ship` against a real object store. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createHash } from "node:crypto";
+import { ObjectStore } from "../../lib/archive/object_store.ts";
+import { Swift, testWithSwift } from "../archive/swift.ts";
+import { dumpBytes, dumpHeader } from "../dump_data.ts";
+import { randomBytes, send } from "./send_process.ts";
+import { RawClient } from "./raw_client.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const SHIP = ["--ship", "s3://dumps/fleet/", "--no-dns"];
+const PATIENCE_MS = 60_000;
+const core = dumpBytes(1, 8192);
+const header = dumpHeader(core.byteLength);
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** The catalogue's entries. */
+// deno-lint-ignore no-explicit-any
+async function catalogue(store: ObjectStore): Promise<any[]> {
+  const entries = [];
+  for await (const { key } of store.list("fleet/catalog/v1/")) {
+    entries.push(JSON.parse(new TextDecoder().decode(await store.get(key))));
+  }
+  return entries;
+}
+
+/** Whether something of a core that comes in parts is in the store. */
+async function hasBegun(swift: Swift): Promise<boolean> {
+  for await (const { key } of swift.store.list("fleet/dumps/")) if (key.includes("/vmcore")) return true;
+  // Swift keeps parts in a bucket of their own.
+  const parts = new ObjectStore(swift.settings("testing", "dumps+segments"));
+  try {
+    for await (const _ of parts.list("fleet/dumps/")) return true;
+  } catch {
+    // It is made with the first part.
+  }
+  return false;
+}
+
+/** Waits until something holds. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const lateMs = Date.now() + PATIENCE_MS; !await holds();) {
+    if (Date.now() > lateMs) throw new Error("Waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Receives one small dump; its client's address. */
+async function receiveDump(server: ServerProcess): Promise<string> {
+  await using client = new RawClient(server);
+  await client.connect();
+  await client.dump(core, header);
+  return client.address;
+}
+
+testWithSwift(
+  "a complete dump is in the store, byte for byte, and the catalogue says what it is",
+  async () => {
+    await using swift = await Swift.start();
+    await using server = await ServerProcess.start({ args: SHIP, env: swift.environment });
+    await server.event("ship-ready");
+    const host = await receiveDump(server);
+    const shipped = await server.event("shipped");
+    const [entry, ...others] = await catalogue(swift.store);
+    assertEquals(others, []);
+    assertEquals([entry.host, entry.number, entry.complete, entry.ending], [host, 0, true, "Dump complete"]);
+    assertEquals(entry.inspect.kernelDumpHeader.panicString.length > 0, true);
+    const names = [`vmcore.${host}.0`, `kdh.${host}.0`, `info.${host}.0`];
+    // deno-lint-ignore no-explicit-any
+    assertEquals(entry.objects.map(({ name }: any) => name).sort(), names.sort());
+    for (const { name, key, stored, received } of entry.objects) {
+      assert(key.startsWith(`fleet/dumps/${host}/`) && key.endsWith(`-0-${entry.id}/${name}`), key);
+      const local = await Deno.readFile(server.path(name));
+      assertEquals(await swift.store.get(key), local);
+      assertEquals([stored, received], Array(2).fill({ bytes: local.length, sha256: sha256(local) }));
+    }
+    assertStringIncludes(shipped.catalogueKey, entry.id);
+    assertEquals(await server.stop(), 0);
+    const log = server.lines.join("\n");
+    assert(!log.includes("testing") && !log.includes("AWS4"), "the log holds what is secret");
+  },
+);
+
+testWithSwift(
+  "a server with a wrong key, no bucket or no store says so, receives all the same, and ships later",
+  async () => {
+    await using swift = await Swift.start();
+    const wrong = { ...swift.environment, AWS_SECRET_ACCESS_KEY: "Wr0ngKey" };
+    const dir = await Deno.makeTempDir({ prefix: "netdump-test-" });
+    try {
+      {
+        await using server = await ServerProcess.start({ dir, args: SHIP, env: wrong });
+        assertEquals((await server.event("ship-problem")).failure, "wrong-key");
+        await receiveDump(server);
+        await server.event("completed");
+        await server.stop("SIGKILL");
+        assert(!server.lines.join("\n").includes("Wr0ngKey"));
+      }
+      {
+        const args = ["--ship", "s3://nothing", "--no-dns"];
+        await using server = await ServerProcess.start({ dir, args, env: swift.environment });
+        assertEquals((await server.event("ship-problem")).failure, "no-bucket");
+        await server.stop("SIGKILL");
+      }
+      await swift.kill();
+      await using server = await ServerProcess.start({ dir, args: SHIP, env: swift.environment });
+      assertEquals((await server.event("ship-problem")).failure, "unreachable");
+      await swift.restart();
+      await server.event("shipped");
+      assertEquals((await catalogue(swift.store)).length, 1);
+      await server.stop();
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
+);
+
+testWithSwift("--ship-keep removes local files behind the catalogue entry only", async () => {
+  await using swift = await Swift.start();
+  const args = [...SHIP, "--ship-keep", "0", "--linger", "0"];
+  await using server = await ServerProcess.start({ args, env: swift.environment });
+  const host = await receiveDump(server);
+  const { files } = await server.event("ship-removed");
+  assertEquals(files.toSorted(), [`info.${host}.0`, `kdh.${host}.0`, `vmcore.${host}.0`]);
+  const [entry] = await catalogue(swift.store);
+  // deno-lint-ignore no-explicit-any
+  const key = entry.objects.find(({ name }: any) => name === `vmcore.${host}.0`).key;
+  assertEquals(await swift.store.get(key), core);
+  await server.stop();
+});
+
+testWithSwift("a dump in parts goes on where a killed server was, and is in the catalogue once", async () => {
+  await using swift = await Swift.start();
+  const dir = await Deno.makeTempDir({ prefix: "netdump-test-" });
+  const vmcore = `${dir}/source`;
+  try {
+    const bytes = randomBytes(80 * 2 ** 20, 7);
+    await Deno.writeFile(vmcore, bytes);
+    await Deno.mkdir(`${dir}/dumps`);
+    const start = () => ServerProcess.start({ dir: `${dir}/dumps`, args: SHIP, env: swift.environment });
+    for (let kills = 0; kills < 3; kills++) {
+      await using server = await start();
+      if (kills === 0) {
+        const { code, stderr } = await send(
+          ...["-s", `${server.address}:${server.port}`, "--hostname", "w1", "--panic", "p", vmcore],
+        );
+        assertEquals(code, 0, stderr);
+      }
+      await until(async () => await hasBegun(swift));
+      await server.stop("SIGKILL");
+    }
+    await using server = await start();
+    await until(async () => (await catalogue(swift.store)).length > 0);
+    const entries = await catalogue(swift.store);
+    assertEquals(entries.length, 1);
+    // deno-lint-ignore no-explicit-any
+    const { key } = entries[0].objects.find(({ name }: any) => name.startsWith("vmcore"));
+    assertEquals(sha256(await swift.store.get(key)), sha256(bytes));
+    assertEquals(await swift.store.uploads(key), []);
+    await server.stop();
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
