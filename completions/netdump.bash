@@ -6,7 +6,7 @@ _netdump_value() {
   case $1:$2 in
     serve:--dir | serve:-d) kind='directory' ;;
     serve:--bind | serve:-a | serve:--path | serve:-p | serve:--webhook | serve:--port | serve:--ack-port | serve:--allow | serve:--timeout | serve:--linger | serve:--max-dump-size | serve:--min-free | serve:--max-sessions | serve:--max-sessions-per-client | serve:--keep | serve:--workers | serve:--http | serve:--http-host | serve:--ship | serve:--s3-endpoint | serve:--ship-rate | serve:--ship-keep) kind='none' ;;
-    serve:--exec | serve:-i | serve:--pidfile | serve:-P | serve:--s3-credentials) kind='file' ;;
+    serve:--exec | serve:-i | serve:--pidfile | serve:-P | serve:--s3-credentials | serve:--trace) kind='file' ;;
     serve:--log-format) kind='text json' ;;
     send:--server | send:-s | send:--client | send:-c | send:--client-port | send:--path | send:-p | send:--mtu | send:--window | send:--retries | send:--timeout | send:--hostname | send:--panic | send:--arch | send:--dump-version-string | send:--rate) kind='none' ;;
     send:--kernel) kind='12 13 14 main' ;;
@@ -47,7 +47,7 @@ _netdump() {
   fi
   case $command in
     serve)
-      options='--dir --bind --path --exec --webhook --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-native --http --http-public --http-host --no-dns --ship --s3-endpoint --s3-credentials --ship-rate --ship-keep --log-format --quiet --help --version'
+      options='--dir --bind --path --exec --webhook --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-native --http --http-public --http-host --no-dns --ship --s3-endpoint --s3-credentials --ship-rate --ship-keep --log-format --trace --quiet --help --version'
       ;;
     send)
       options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --hostname --panic --arch --dump-version-string --rate --quiet --json --help --version'

@@ -58,6 +58,7 @@ complete -c netdump -n '__netdump_command serve' -l s3-credentials -r -F -d 'fil
 complete -c netdump -n '__netdump_command serve' -l ship-rate -r -f -d 'bytes shipped a second while dumps arrive'
 complete -c netdump -n '__netdump_command serve' -l ship-keep -r -f -d 'shipped dumps kept here per host; older ones are removed'
 complete -c netdump -n '__netdump_command serve' -l log-format -r -f -a 'text json' -d 'form of the log'
+complete -c netdump -n '__netdump_command serve' -l trace -r -F -d 'append a line of JSON for each run of messages that is stored'
 complete -c netdump -n '__netdump_command serve' -s q -l quiet -d 'log warnings and errors only'
 complete -c netdump -n '__netdump_command serve' -s h -l help -d 'show this help and exit'
 complete -c netdump -n '__netdump_command serve' -s V -l version -d 'show the version and exit'

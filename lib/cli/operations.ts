@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { realFileSystem } from "../os/file_system.ts";
+import { LineWriter } from "../os/line_writer.ts";
 import { NotifySocket } from "../os/notify_socket.ts";
 import { describeError } from "../os/system_error.ts";
 import type { Observe, ServerEvent } from "../serve/events.ts";
@@ -18,7 +19,9 @@ import { checkReadiness, checkRunning, type Finding } from "../serve/readiness.t
 import { ReadinessWatch } from "../serve/readiness_watch.ts";
 import { leastRoom } from "../serve/store/space.ts";
 import type { ServerSettings, Supervisor } from "../serve/supervisor.ts";
+import { quote } from "../text/escape.ts";
 import { VERSION } from "../version.ts";
+import { Trace } from "../serve/observers/trace.ts";
 import { Webhook, WEBHOOK_PATIENCE } from "../serve/observers/webhook.ts";
 import { WorkerDumpReader } from "./dump_reader.ts";
 import { OperationError } from "./exit_status.ts";
@@ -33,10 +36,12 @@ const CHANGES: readonly string[] = ["completed", "incomplete", "removed"] satisf
 const AUTHORIZATION = "NETDUMP_WEBHOOK_AUTHORIZATION";
 /** A server that stops waits so long for posts. */
 const WEBHOOK_STOP_MS = 5000;
+/** A trace is flushed within this time, or not at all. */
+const TRACE_PATIENCE_MS = 1000;
 /** What a timer can count to. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host" | "webhook">;
+type Options = Pick<Values<typeof serveOptions>, "http" | "http-public" | "http-host" | "webhook" | "trace">;
 
 /** A server that runs. */
 export interface RunningServer {
@@ -67,6 +72,9 @@ export class Operations {
   #changes = 0;
   #watch: ReadinessWatch | undefined;
   readonly #webhook: Webhook | undefined;
+  readonly #traceFile: Deno.FsFile | undefined;
+  readonly #traceLines: LineWriter | undefined;
+  readonly #trace: Trace | undefined;
   #notifier: ServiceNotifier | undefined;
   #notifySocket: NotifySocket | undefined;
   #stopped: Promise<void> | undefined;
@@ -83,6 +91,10 @@ export class Operations {
       this.#webhook = new Webhook({ post, now: Date.now, ...WEBHOOK_PATIENCE }, observe);
     }
     this.#socket = listen(options);
+    if (options.trace === undefined) return;
+    const traceFile = this.#traceFile = openTrace(options.trace);
+    const lines = this.#traceLines = new LineWriter((bytes) => traceFile.write(bytes));
+    this.#trace = new Trace((line) => lines.put(line));
   }
 
   /** Takes an event. */
@@ -91,6 +103,7 @@ export class Operations {
     this.#board.observe(event);
     this.#notifier?.observe(event);
     this.#webhook?.observe(event);
+    this.#trace?.observe(event);
     if (CHANGES.includes(event.event)) this.#changes++;
     // Whoever asks a server that stops gets no answer, which is one.
     if (event.event === "stopping") void this.#stopAnswering();
@@ -118,6 +131,8 @@ export class Operations {
     await this.#webhook?.settled(WEBHOOK_STOP_MS);
     this.#notifier?.close();
     this.#notifySocket?.close();
+    await this.#traceLines?.flushed(TRACE_PATIENCE_MS);
+    this.#traceFile?.close();
   }
 
   async #closeListener(): Promise<void> {
@@ -191,6 +206,14 @@ function watchdog(): number | null {
   if (!/^\d{1,15}$/.test(usec) || Number(usec) === 0) return null;
   if (pid !== undefined && pid !== `${Deno.pid}`) return null;
   return Math.min(Number(usec) / 1000, LONGEST_TIMER_MS);
+}
+
+function openTrace(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { create: true, append: true, mode: 0o600 });
+  } catch (error) {
+    throw new OperationError(`Cannot write the trace to ${quote(path)}: ${describeError(error)}`);
+  }
 }
 
 async function postTo(

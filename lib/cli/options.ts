@@ -157,6 +157,7 @@ export const serveOptions = {
     help: "shipped dumps kept here per host; older ones are removed",
   },
   "log-format": { value: choice("text", "json"), default: "text", help: "form of the log" },
+  trace: { value: file(), help: "append a line of JSON for each run of messages that is stored" },
   quiet: { short: "q", help: "log warnings and errors only" },
   ...globalOptions,
 } as const satisfies Record<string, Option>;

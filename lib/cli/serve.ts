@@ -116,6 +116,7 @@ function readSettings(options: Options): ServerSettings {
     mostSessions: options["max-sessions"],
     mostSessionsPerClient: options["max-sessions-per-client"],
     keep: options.keep ?? null,
+    trace: options.trace !== undefined,
     workers: options.workers ?? navigator.hardwareConcurrency,
   };
 }

@@ -69,6 +69,38 @@ export type WebhookResult =
   | { readonly result: "delivered"; readonly tries: number; readonly status: number }
   | { readonly result: "failed"; readonly tries: number; readonly reason: string };
 
+/** A run of messages that was stored together. */
+export interface StoredRun {
+  readonly id: string;
+  /** Unix time in ms. */
+  readonly atMs: number;
+  /** Of its first message. */
+  readonly seqno: number;
+  readonly messages: number;
+  readonly offset: number;
+  readonly bytes: number;
+  /** Acks that are due now; those of other messages are held (P4). */
+  readonly acks: number;
+  /** From its first message until it was written, and for the write and its line in the journal. */
+  readonly gatherMs: number;
+  readonly storeMs: number;
+}
+
+/** Upper bounds of the messages of a run, as {@linkcode PaceCounts} counts them. */
+export const BURST_BOUNDS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128];
+/** Upper bounds of the seconds until a run was stored. */
+export const LATENCY_BOUNDS_S: readonly number[] = [
+  ...[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+];
+
+/** Runs of a while, by their messages and their latency; the last of each count those above all bounds. */
+export interface PaceCounts {
+  readonly bursts: readonly number[];
+  readonly messages: number;
+  readonly latencies: readonly number[];
+  readonly latencySumS: number;
+}
+
 /** Everything that a server tells. */
 export type ServerEvent =
   | { readonly event: "listening"; readonly addresses: readonly string[]; readonly port: number }
@@ -117,6 +149,8 @@ export type ServerEvent =
   | { readonly event: "header"; readonly dump: DumpRecord; readonly problem: string | null }
   | { readonly event: "key"; readonly dump: DumpRecord }
   | { readonly event: "progress"; readonly dump: DumpRecord }
+  | { readonly event: "pace"; readonly receiver: number; readonly counts: PaceCounts }
+  | { readonly event: "run"; readonly run: StoredRun }
   | ({ readonly event: "completed" } & FinishedDump)
   | ({ readonly event: "incomplete" } & FinishedDump)
   | { readonly event: "empty"; readonly id: string; readonly client: string }
@@ -213,6 +247,8 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "header": "The kernel dump header came",
   "key": "A key came, so the dump is encrypted",
   "progress": "How far a running dump is, every ten seconds",
+  "pace": "How many messages a receiver stored together and how quickly, every two seconds while it does",
+  "run": "Messages that were stored together; only --trace has them, and no log",
   "completed": "A dump is complete and final",
   "incomplete": "A dump ended without being complete, it is labelled and kept",
   "empty": "A client finished without sending data, as a check does",

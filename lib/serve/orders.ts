@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DumpRecord, FinishedDump, RemovedDump } from "./events.ts";
+import type { DumpRecord, FinishedDump, PaceCounts, RemovedDump, StoredRun } from "./events.ts";
 import type { SessionIdentity } from "./session/journal.ts";
 import type { MinFree } from "./store/space.ts";
 
@@ -22,6 +22,8 @@ export interface ReceiverSettings {
   readonly minFree: MinFree;
   /** A local address on which the system library's way to move datagrams is tried; `null` for Deno's operations only. */
   readonly native: string | null;
+  /** Each run is reported. */
+  readonly trace: boolean;
   /** Complete dumps to keep of each client; `null` for all. */
   readonly keep: number | null;
 }
@@ -79,6 +81,8 @@ export type Report =
   | { readonly report: "key"; readonly dump: DumpRecord }
   | { readonly report: "progress"; readonly dump: DumpRecord }
   | { readonly report: "activity"; readonly sessions: readonly SessionActivity[] }
+  | { readonly report: "pace"; readonly counts: PaceCounts }
+  | { readonly report: "run"; readonly run: StoredRun }
   | ({ readonly report: "finished" } & FinishedDump)
   /** FINISHED without data. */
   | { readonly report: "empty"; readonly id: string }

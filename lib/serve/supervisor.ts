@@ -286,6 +286,12 @@ export class Supervisor {
       case "header":
         observe({ event: "header", dump: report.dump, problem: report.problem });
         return;
+      case "pace":
+        observe({ event: "pace", receiver, counts: report.counts });
+        return;
+      case "run":
+        observe({ event: "run", run: report.run });
+        return;
       case "key":
       case "progress":
         observe({ event: report.report, dump: report.dump });

@@ -43,6 +43,7 @@ export class ReceiverHarness {
       minFree: 0,
       native: null,
       keep: null,
+      trace: false,
       ...settings,
     };
     this.#receiver = new Receiver(all, {

@@ -95,6 +95,7 @@ Deno.test("a receiver is started with those permissions, whatever the main threa
       minFree: 0,
       native: null,
       keep: null,
+      trace: false,
     };
     const report = await new Promise((resolve) => {
       worker.onmessage = ({ data }) => data.report !== "ready" && resolve(data);

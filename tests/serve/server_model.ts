@@ -215,6 +215,7 @@ export class ServerModel implements ServerOfOne {
       minFree: 0,
       keep: null,
       native: null,
+      trace: false,
     };
     const life: Life = {
       alive: true,

@@ -46,6 +46,7 @@ class ServerUnderTest {
       mostSessions: 100,
       mostSessionsPerClient: 4,
       keep: null,
+      trace: false,
       workers: 1,
       ...settings,
     };

@@ -39,6 +39,8 @@ export class Log {
 
   /** Writes an event's line, if its level is logged and the rate allows. */
   observe(event: ServerEvent): void {
+    // There are thousands a second; --trace has a file for them.
+    if (event.event === "run") return;
     if (levels.indexOf(levelOf(event)) < levels.indexOf(this.#settings.least)) return;
     if (isProvoked(event) && !this.#takeToken()) {
       this.#leftOut++;

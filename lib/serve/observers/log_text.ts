@@ -24,6 +24,8 @@ export function levelOf(event: ServerEvent): Level {
   switch (event.event) {
     case "ignored":
     case "receive-failed":
+    case "pace":
+    case "run":
       return "debug";
     case "datagrams":
       return isCramped(event) ? "warning" : "info";
@@ -133,6 +135,10 @@ export function describeEvent(event: ServerEvent): string {
       return `EKCD key from ${who(event.dump)}: the dump is encrypted`;
     case "progress":
       return `${formatSize(event.dump.receivedBytes)} from ${who(event.dump)} so far, ${rate(event.dump)}`;
+    case "pace":
+      return describePace(event);
+    case "run":
+      return `Stored ${event.run.messages} messages from number ${event.run.seqno} on`;
     case "completed":
       return `Completed dump from client ${who(event.dump)} (${path(event.dump)}): ${extent(event.dump)}`;
     case "incomplete":
@@ -196,6 +202,13 @@ function describeDirectory({ directory, freeBytes, minFreeBytes }: EventOf<"dire
     ...(minFreeBytes === null ? [] : [`at least ${formatSize(minFreeBytes)} are kept free`]),
   ];
   return `Dumps go to ${escapeLine(directory)}${facts.length === 0 ? "" : `: ${facts.join(", ")}`}`;
+}
+
+function describePace({ receiver, counts }: EventOf<"pace">): string {
+  const runs = counts.bursts.reduce((sum, count) => sum + count, 0);
+  const meanMs = counts.latencySumS / runs * 1000;
+  return `Receiver ${receiver} stored ${counts.messages} messages in ${runs} writes, ` +
+    `${(counts.messages / runs).toFixed(1)} at a time, within ${meanMs.toFixed(2)} ms on average`;
 }
 
 function describeHeader({ dump, problem }: EventOf<"header">): string {

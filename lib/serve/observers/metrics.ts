@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DumpRecord, ServerEvent } from "../events.ts";
+import { BURST_BOUNDS, type DumpRecord, LATENCY_BOUNDS_S, type ServerEvent } from "../events.ts";
 import { type Family, formatExposition, type HistogramCounts, type Sample } from "./exposition.ts";
 import type { ServerView, Weakness } from "./server_view.ts";
 
@@ -48,6 +48,8 @@ export class Metrics {
   readonly #webhooks = new Tally("delivered", "failed");
   readonly #counts = new Tally("crashes", "dropped", "ignored", "removed", "resumed", "distrusted");
   readonly #durations = new Histogram(DURATION_BOUNDS_S);
+  readonly #bursts = new Histogram(BURST_BOUNDS);
+  readonly #latencies = new Histogram(LATENCY_BOUNDS_S);
   readonly #sizes = new Histogram(SIZE_BOUNDS_BYTES);
   /** Whether the system's library moves datagrams; not known before receivers have tried it. */
   #isNative: boolean | undefined;
@@ -108,6 +110,10 @@ export class Metrics {
         return;
       case "hook":
         this.#hooks.add(hookOutcome(event.result));
+        return;
+      case "pace":
+        this.#bursts.addAll(event.counts.bursts, event.counts.messages);
+        this.#latencies.addAll(event.counts.latencies, event.counts.latencySumS);
         return;
       case "webhook":
         this.#webhooks.add(event.result.result);
@@ -184,6 +190,12 @@ export class Metrics {
         "netdump_dump_duration_seconds",
         "How long dumps took, from first data to end.",
         this.#durations,
+      ),
+      histogram("netdump_burst_messages", "Messages that were stored together.", this.#bursts),
+      histogram(
+        "netdump_ack_latency_seconds",
+        "From the first message of a burst until it was stored and the acks that were due went out.",
+        this.#latencies,
       ),
       histogram("netdump_dump_size_bytes", "Distinct bytes of dumps that ended.", this.#sizes),
     ];
@@ -269,6 +281,12 @@ class Histogram implements HistogramCounts {
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
     this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  /** Adds what another has counted by the same bounds. */
+  addAll(counts: readonly number[], sum: number): void {
+    for (const [i, count] of counts.entries()) if (i < this.counts.length) this.counts[i]! += count;
+    this.sum += sum;
   }
 
   add(value: number): void {

@@ -19,6 +19,7 @@ import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
 import { spareBytes } from "../store/space.ts";
 import { readJournalText } from "../store/state_directory.ts";
+import { Pace } from "./pace.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
@@ -70,14 +71,20 @@ export class Receiver implements TransferHost {
   readonly #transfers = new Map<string, Transfer>();
   readonly #naming = new Map<string, Naming>();
   readonly #cancelTimers: (() => void)[] = [];
+  readonly pace: Pace;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
+    this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
     this.#every(0, PROGRESS_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
     });
-    this.#every(1, ACTIVITY_MS, () => this.#reportActivity());
+    this.#every(1, ACTIVITY_MS, () => {
+      this.#reportActivity();
+      const counts = this.pace.take();
+      if (counts !== undefined) this.report({ report: "pace", counts });
+    });
   }
 
   get #fs(): FileSystem {

@@ -46,6 +46,8 @@ function isLight({ report }: Report): boolean {
     case "key":
     case "progress":
     case "activity":
+    case "pace":
+    case "run":
     case "path-refused":
     case "default-path-unusable":
     case "notice":

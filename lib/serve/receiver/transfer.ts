@@ -17,9 +17,10 @@ import type { DumpFiles } from "../store/dump_files.ts";
 import { describeError } from "../../os/system_error.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { JournalFile } from "../store/journal_file.ts";
-import type { Outcome } from "../events.ts";
+import type { Outcome, StoredRun } from "../events.ts";
 import type { ClientName, Report, SessionActivity } from "../orders.ts";
 import { DumpEnding } from "./dump_ending.ts";
+import type { Pace } from "./pace.ts";
 import { type DumpSurroundings, ReceivedDump, RefusedError, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "../session/session.ts";
@@ -35,6 +36,7 @@ const REFUSED = "messages that differ from what they repeat were refused";
 
 /** What a transfer needs of the receiver it lives in. */
 export interface TransferHost extends DumpSurroundings {
+  readonly pace: Pace;
   /** Monotonic time in ms. */
   now(): number;
   report(report: Report): void;
@@ -68,6 +70,8 @@ export class Transfer implements DatagramTaker {
   readonly #journal: JournalFile;
   /** When the run at hand began. */
   #heardMs = 0;
+  /** A run that was stored, and not counted yet. */
+  #stored: StoredRun | undefined;
   #cancelTimer: () => void = () => {};
   #stopping = false;
   #closed = false;
@@ -308,12 +312,32 @@ export class Transfer implements DatagramTaker {
   #writeRun(): void {
     const run = this.#run;
     if (run.count === 0) return;
+    const { acks } = this.#socket;
+    const [startedMs, acksBefore] = [this.#host.now(), acks.length];
     try {
-      if (this.session.phase === "receiving") this.#dump?.store(run, this.#host.now(), this.#socket.acks);
+      if (this.session.phase === "receiving") {
+        this.#dump?.store(run, startedMs, acks);
+        this.#paceOf(run, startedMs, acks.length - acksBefore);
+      }
     } catch (error) {
       this.#failFrom(error);
     }
     run.clear();
+  }
+
+  #paceOf({ seqno, count, offset, length }: RunBuffer, startedMs: number, acks: number): void {
+    this.#tellPace();
+    const [gatherMs, storeMs] = [startedMs - this.#heardMs, this.#host.now() - startedMs];
+    const { id } = this.identity;
+    const place = { id, atMs: this.#host.unixMs(), seqno, messages: count, offset, bytes: length };
+    this.#stored = { ...place, acks, gatherMs, storeMs };
+  }
+
+  /** Counts the run that was stored last: behind its acks (P2). */
+  #tellPace(): void {
+    if (this.#stored === undefined) return;
+    this.#host.pace.stored(this.#stored);
+    this.#stored = undefined;
   }
 
   #control(message: Message): void {
@@ -399,6 +423,7 @@ export class Transfer implements DatagramTaker {
 
   #flushAcks(): void {
     this.#socket.flush(this.session.acksTwice ? 2 : 1);
+    this.#tellPace();
   }
 
   #close(forget: boolean): void {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { formatExposition } from "../../../lib/serve/observers/exposition.ts";
 import { Metrics } from "../../../lib/serve/observers/metrics.ts";
-import type { ServerEvent } from "../../../lib/serve/events.ts";
+import { BURST_BOUNDS, LATENCY_BOUNDS_S, type ServerEvent } from "../../../lib/serve/events.ts";
 import type { ServerView, Weakness } from "../../../lib/serve/observers/server_view.ts";
 import { completed, dumpRecord, incomplete } from "./dump_events.ts";
 import { parseExposition } from "./exposition_parser.ts";
@@ -48,6 +48,16 @@ const BUSY: readonly ServerEvent[] = [
   { event: "empty", id: "d", client: "192.0.2.8" },
   { event: "refused", client: "192.0.2.9", cause: "client-port", reason: "NAT", count: 1 },
   { event: "refused", client: "192.0.2.9", cause: "client-port", reason: "NAT", count: 41 },
+  {
+    event: "pace",
+    receiver: 0,
+    counts: {
+      bursts: BURST_BOUNDS.concat(0).map((bound) => bound === 32 ? 2 : 0),
+      messages: 60,
+      latencies: LATENCY_BOUNDS_S.concat(0).map((bound) => bound === 0.001 ? 2 : 0),
+      latencySumS: 0.0015,
+    },
+  },
   { event: "hook", id: "a", program: "/x", result: { result: "exited", pid: 1, status: 1, signal: null } },
 ];
 
@@ -68,6 +78,10 @@ Deno.test("metrics count bytes once however often a dump tells of itself, and a 
   assertEquals(found.get('netdump_dump_duration_seconds_bucket{le="3"}'), 2);
   assertEquals(found.get("netdump_dump_duration_seconds_sum"), 2.5);
   assertEquals(found.get('netdump_sessions{stage="data"}'), 2);
+  assertEquals(found.get('netdump_burst_messages_bucket{le="16"}'), 0);
+  assertEquals(found.get('netdump_burst_messages_bucket{le="32"}'), 2);
+  assertEquals(found.get("netdump_burst_messages_sum"), 60);
+  assertEquals(found.get('netdump_ack_latency_seconds_bucket{le="0.001"}'), 2);
   assertEquals(found.get("netdump_directory_free_bytes"), 100);
   assertEquals(found.get('netdump_build_info{version="1.2.3",deno="2.9.6"}'), 1);
 });
