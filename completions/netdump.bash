@@ -11,7 +11,7 @@ _netdump_value() {
     send:--server | send:-s | send:--client | send:-c | send:--client-port | send:--path | send:-p | send:--mtu | send:--window | send:--retries | send:--timeout | send:--hostname | send:--panic | send:--arch | send:--dump-version-string | send:--rate) kind='none' ;;
     send:--kernel) kind='12 13 14 main' ;;
     send:--header | send:--key) kind='file' ;;
-    inspect:--physical | inspect:--virtual | inspect:--length | inspect:--variable) kind='none' ;;
+    inspect:--physical | inspect:--virtual | inspect:--length | inspect:--member | inspect:--variable) kind='none' ;;
     inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules) kind='file' ;;
     *) return 1 ;;
   esac
@@ -54,7 +54,7 @@ _netdump() {
       operand='file' most=1
       ;;
     inspect)
-      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --output --kernel --modules --threads --processes --variable --help --version'
+      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --member --output --kernel --modules --threads --processes --variable --help --version'
       operand='file' most=1000000
       ;;
     completions)

@@ -95,6 +95,7 @@ complete -c netdump -n '__netdump_command inspect' -l length -r -f -d 'bytes of 
 complete -c netdump -n '__netdump_command inspect' -l raw -d 'print memory as raw bytes, not as a hex dump'
 complete -c netdump -n '__netdump_command inspect' -l private-key -r -F -d 'RSA private key, to look through encryption'
 complete -c netdump -n '__netdump_command inspect' -l passphrase-file -r -F -d 'take the private key\'s passphrase from FILE\'s first line'
+complete -c netdump -n '__netdump_command inspect' -l member -r -f -d 'print a member of a textdump, such as ddb.txt'
 complete -c netdump -n '__netdump_command inspect' -l output -r -F -d 'write the decrypted dump to FILE, which must not exist'
 complete -c netdump -n '__netdump_command inspect' -l kernel -r -F -d 'the kernel that crashed, or a directory to search for it'
 complete -c netdump -n '__netdump_command inspect' -l modules -r -F -d 'a directory with the kernel\'s modules and their debug files'

@@ -213,6 +213,7 @@ export const inspectOptions = {
     defaultInWords: "ask on the terminal",
     help: "take the private key's passphrase from FILE's first line",
   },
+  member: { value: text("NAME"), help: "print a member of a textdump, such as ddb.txt" },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
   kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },
   modules: { value: file("DIR"), help: "a directory with the kernel's modules and their debug files" },

@@ -6,6 +6,7 @@
 
 import { checkElfCore, type ElfCore, elfCoreSize, readElfCore } from "../kerneldump/elf/elf_core.ts";
 import { elfMemory } from "../kerneldump/elf/elf_memory.ts";
+import { findDebuggerStack } from "../kerneldump/ddb_text.ts";
 import type { DumpFile } from "../kerneldump/file_size.ts";
 import { type Memory, minidumpMemory } from "../kerneldump/memory.ts";
 import type { MessageBuffer } from "../kerneldump/messages/message_buffer.ts";
@@ -33,6 +34,8 @@ export interface Contents {
   readonly textdump: TextdumpFacts | null;
   readonly messages: string | null;
   readonly memory: Memory | null;
+  /** Reads a member of a textdump by its name. */
+  readonly readMember: ((name: string) => Promise<string | null>) | null;
   /** The architecture as the dump itself names it. */
   readonly architecture: string | null;
   /** What its parts add up to. */
@@ -49,6 +52,7 @@ export function noContents(...problems: Problem[]): Contents {
     textdump: null,
     messages: null,
     memory: null,
+    readMember: null,
     architecture: null,
     expectedSize: null,
     problems,
@@ -149,20 +153,23 @@ function messageProblems(
 /** Texts of a textdump are a few KiB; the message buffer's may be some MiB. */
 const TEXT_LIMIT = 64 * 2 ** 20;
 
-/** More of the debugger's output than anybody reads in a summary. */
-const DDB_LIMIT = 2 ** 16;
+/** The most that `debug.ddb.capture.maxbufsize` is set to, and more. */
+const DDB_LIMIT = 8 * 2 ** 20;
 
 /** Reads a textdump. */
 export async function readTextdumpContents(readAt: ReadAt): Promise<Contents> {
   const textdump = await readTextdump(readAt);
   const text = (name: string) => readTextdumpMember(readAt, textdump, name, TEXT_LIMIT);
+  const ddb = await readTextdumpMember(readAt, textdump, "ddb.txt", DDB_LIMIT);
   return {
     ...noContents(...textdump.problems),
+    readMember: text,
     textdump: {
       members: textdump.members,
       panic: await text("panic.txt"),
       version: await text("version.txt"),
-      ddb: await readTextdumpMember(readAt, textdump, "ddb.txt", DDB_LIMIT),
+      ddb,
+      stack: ddb === null ? null : findDebuggerStack(ddb) ?? null,
     },
     messages: await text("msgbuf.txt"),
   };

@@ -113,7 +113,9 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
       layers: findings.layers,
       kind: findings.kind,
       panic,
-      signature: panic === null ? null : panicSignature(panic, findings.panic?.backtrace),
+      signature: panic === null
+        ? null
+        : panicSignature(panic, findings.textdump?.stack?.frames ?? findings.panic?.backtrace),
       state: stateOf(findings),
       complete: findings.complete,
       problems: findings.problems.map(({ code, message }) => ({ code, message })),

@@ -37,6 +37,8 @@ import {
 export interface Examination {
   readonly findings: Findings;
   readonly memory: Memory | null;
+  /** Reads a member of a textdump by its name; `null` if the file is no textdump. */
+  readonly readMember: ((name: string) => Promise<string | null>) | null;
   /** The dump without encryption, as the kernel would have saved it; `null` if it cannot be decrypted. */
   readonly decrypted: Source | null;
   close(): void;
@@ -101,7 +103,7 @@ async function examineContainer(task: Task): Promise<Examined> {
 }
 
 function withoutDump(findings: Findings): Examined {
-  return { findings, memory: null, decrypted: null };
+  return { findings, memory: null, readMember: null, decrypted: null };
 }
 
 async function examineDump(task: Task): Promise<Examined> {
@@ -141,7 +143,7 @@ async function examineDump(task: Task): Promise<Examined> {
     ? null
     : await readKernel(contents, opened.source, plain, options.kernel ?? PLAIN_KERNEL);
   const findings = makeFindings(task, { kind, header, opened, contents, plain, problems, kernel });
-  return { findings, memory: contents.memory, decrypted: opened.decrypted };
+  return { findings, memory: contents.memory, readMember: contents.readMember, decrypted: opened.decrypted };
 }
 
 /** Reads compressed layers through: all of them if asked to, else as far as is quickly done. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DebuggerStack } from "../kerneldump/ddb_text.ts";
 import type { ElfCore } from "../kerneldump/elf/elf_core.ts";
 import type { Compression, KernelDumpHeader, NewerKernelDumpHeader } from "../kerneldump/files/header.ts";
 import type { CoreText } from "../kerneldump/files/core_text.ts";
@@ -69,8 +70,10 @@ export interface TextdumpFacts {
   readonly members: readonly TextdumpMember[];
   readonly panic: string | null;
   readonly version: string | null;
-  /** What was typed and answered in the debugger; its beginning if it is very long. */
+  /** What was typed and answered in the debugger. */
   readonly ddb: string | null;
+  /** The first stack that the debugger was asked for. */
+  readonly stack: DebuggerStack | null;
 }
 
 /** What happened, from whichever part of the dump tells it best. Strings are unfiltered. */

@@ -13,7 +13,7 @@ import { looksLikeInfo } from "./files/info.ts";
 import { looksLikeKey } from "./files/key.ts";
 import { describeForeign, describeForeignCore } from "./foreign.ts";
 import { hasMinidumpMagic } from "./minidump/minidump.ts";
-import { hasUstarMagic, TEXTDUMP_MEMBERS, ustarName } from "./textdump.ts";
+import { hasUstarMagic, holdsTextdumpMember } from "./textdump.ts";
 
 /** Bytes of a file's start that {@linkcode identify} wants: enough for the largest key file. */
 export const SAMPLE_START_SIZE = 8192;
@@ -101,7 +101,7 @@ function hasZstdMagic(start: Uint8Array): boolean {
 
 function isTextdump(start: Uint8Array, name: string): boolean {
   if (!hasUstarMagic(start)) return false;
-  return TEXTDUMP_MEMBERS.includes(ustarName(start)) || name.startsWith("textdump.tar");
+  return holdsTextdumpMember(start) || name.startsWith("textdump.tar");
 }
 
 /** Texts beside dumps (sections 2.1 to 2.5): by their first lines, or by their name where they hold a number only. */

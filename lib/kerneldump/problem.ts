@@ -223,6 +223,10 @@ export const PROBLEMS = {
     meaning: "The file cannot be read to its end",
     complete: false,
   },
+  "unreadable": {
+    meaning: "The file is not there, or cannot be opened or read",
+    complete: null,
+  },
   "message-buffer-not-found": {
     meaning: "No message buffer was found in the part of the full dump that was searched",
     complete: true,

@@ -50,15 +50,31 @@ const NAME = [0, 100] as const;
 const SIZE = [124, 12] as const;
 const MTIME = [136, 12] as const;
 const CHECKSUM = [148, 8] as const;
-const USTAR = [257, 6] as const;
+const TYPE = 156;
+const USTAR = [257, 5] as const;
 
-/** Tells whether a block is a ustar header, by its magic; its checksum is another matter. */
+/** What a header's type says stands behind it; anything else is a member all the same. */
+const TYPES = { "x": "pax", "g": "global", "L": "long-name", "K": "long-link", "5": "directory" } as const;
+
+/** Tells whether a block is a header of ustar or of GNU tar, by its magic; its checksum is another matter. */
 export function hasUstarMagic(block: Uint8Array): boolean {
   return readString(block, ...USTAR) === "ustar";
 }
 
-/** The name of the member that a ustar header begins. */
-export function ustarName(block: Uint8Array): string {
+/** Tells whether the archive that begins like this holds a member that textdumps have. */
+export function holdsTextdumpMember(start: Uint8Array): boolean {
+  let offset = 0;
+  for (let count = 0; count < MEMBER_LIMIT && offset + TEXTDUMP_BLOCK_SIZE <= start.byteLength; count++) {
+    const block = start.subarray(offset, offset + TEXTDUMP_BLOCK_SIZE);
+    const size = readOctal(block, ...SIZE);
+    if (!hasUstarMagic(block) || size === null) return false;
+    if (TEXTDUMP_MEMBERS.includes(memberName(ustarName(block)))) return true;
+    offset += TEXTDUMP_BLOCK_SIZE + roundUp(size, TEXTDUMP_BLOCK_SIZE);
+  }
+  return false;
+}
+
+function ustarName(block: Uint8Array): string {
   return readString(block, ...NAME);
 }
 
@@ -73,6 +89,7 @@ export async function readTextdump(readAt: ReadAt): Promise<Textdump> {
   let size = 0;
   let zeros = 0;
   let damagedAt: number | undefined;
+  let said: Said = {};
   while (members.length < MEMBER_LIMIT && offset - (damagedAt ?? offset) < RESYNC_LIMIT) {
     const block = await readAt(offset, TEXTDUMP_BLOCK_SIZE);
     if (block.byteLength === 0) break;
@@ -85,11 +102,16 @@ export async function readTextdump(readAt: ReadAt): Promise<Textdump> {
     if (zeros === 2) break;
     const found = zeros > 0 ? undefined : decodeUstar(block);
     if (found !== undefined) {
-      const member = await locate(readAt, found, offset + TEXTDUMP_BLOCK_SIZE);
-      members.push(member);
-      problems.push(...checkMember(member));
+      const member = await locate(readAt, applied(found, said), offset + TEXTDUMP_BLOCK_SIZE);
       damagedAt = undefined;
       offset = size = member.offset + roundUp(member.size, TEXTDUMP_BLOCK_SIZE);
+      if (found.type === "member") {
+        members.push(member);
+        said = {};
+      } else {
+        said = { ...said, ...await readSaid(readAt, found.type, member) };
+      }
+      problems.push(...checkCut(member));
       if (!member.complete) break;
       continue;
     }
@@ -99,7 +121,39 @@ export async function readTextdump(readAt: ReadAt): Promise<Textdump> {
     }
     offset += TEXTDUMP_BLOCK_SIZE;
   }
-  return { members, size, problems };
+  return { members, size, problems: [...problems, ...checkNames(members)] };
+}
+
+/** What tar writes before a header about it: a name that is too long for it, its size. */
+interface Said {
+  readonly name?: string;
+  readonly size?: number;
+}
+
+/** Such headers hold a name and some numbers. */
+const SAID_LIMIT = 65536;
+
+async function readSaid(readAt: ReadAt, type: Header["type"], member: TextdumpMember): Promise<Said> {
+  if (type !== "pax" && type !== "long-name") return {};
+  const bytes = await readSpan(readAt, member.offset, Math.min(member.size, SAID_LIMIT));
+  const text = new TextDecoder().decode(bytes);
+  if (type === "long-name") return { name: memberName(text.replace(/\0[^]*$/, "")) };
+  const name = /^\d{1,6} path=(.{1,4096})$/m.exec(text)?.[1];
+  const size = /^\d{1,6} size=(\d{1,15})$/m.exec(text)?.[1];
+  return {
+    ...(name === undefined ? {} : { name: memberName(name) }),
+    ...(size === undefined ? {} : { size: Number(size) }),
+  };
+}
+
+function applied(found: Header, said: Said): Header {
+  return found.type === "member" ? { ...found, ...said } : found;
+}
+
+/** A member of a textdump by whatever path it was packed; any other name without the `./` before it. */
+function memberName(path: string): string {
+  const base = path.slice(path.lastIndexOf("/") + 1);
+  return TEXTDUMP_MEMBERS.includes(base) ? base : path.replace(/^(?:\.\/){1,8}/, "");
 }
 
 /**
@@ -120,14 +174,18 @@ export async function readTextdumpMember(
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
-type Header = Pick<TextdumpMember, "name" | "size" | "mtime">;
+interface Header extends Pick<TextdumpMember, "name" | "size" | "mtime"> {
+  readonly type: "member" | (typeof TYPES)[keyof typeof TYPES];
+}
 
 /** Decodes a ustar header; `undefined` if it is none or its checksum is wrong. */
 function decodeUstar(block: Uint8Array): Header | undefined {
   const size = readOctal(block, ...SIZE);
   if (!hasUstarMagic(block) || size === null) return undefined;
   if (readOctal(block, ...CHECKSUM) !== checksum(block)) return undefined;
-  return { name: ustarName(block), size, mtime: readOctal(block, ...MTIME) };
+  const code = String.fromCharCode(block[TYPE]!);
+  const type = Object.hasOwn(TYPES, code) ? TYPES[code as keyof typeof TYPES] : "member";
+  return { type, name: memberName(ustarName(block)), size, mtime: readOctal(block, ...MTIME) };
 }
 
 /** The sum of the header's bytes, those of the sum itself taken as spaces. */
@@ -137,20 +195,28 @@ function checksum(block: Uint8Array): number {
   return block.reduce((sum, byte, i) => sum + (inChecksum(i) ? 0x20 : byte), 0);
 }
 
-async function locate(readAt: ReadAt, header: Header, offset: number): Promise<TextdumpMember> {
-  const complete = header.size === 0 || (await readAt(offset + header.size - 1, 1)).byteLength === 1;
-  return { ...header, offset, complete };
+async function locate(
+  readAt: ReadAt,
+  { name, size, mtime }: Header,
+  offset: number,
+): Promise<TextdumpMember> {
+  const complete = size === 0 || (await readAt(offset + size - 1, 1)).byteLength === 1;
+  return { name, offset, size, mtime, complete };
 }
 
-function checkMember(member: TextdumpMember): Problem[] {
-  if (!TEXTDUMP_MEMBERS.includes(member.name)) {
-    const known = TEXTDUMP_MEMBERS.join(", ");
-    return [problem("textdump-unknown-member", `The textdump holds a member that is none of ${known}`)];
-  }
-  if (member.complete) return [];
-  return [
-    problem("textdump-truncated", `The textdump ends inside ${member.name}, which has ${member.size} bytes`),
-  ];
+/** One note, however many members there are that the kernel does not write. */
+function checkNames(members: readonly TextdumpMember[]): Problem[] {
+  const unknown = members.filter(({ name }) => !TEXTDUMP_MEMBERS.includes(name));
+  if (unknown.length === 0) return [];
+  const known = TEXTDUMP_MEMBERS.join(", ");
+  const which = unknown.length === 1 ? "a member that is" : `${unknown.length} members that are`;
+  return [problem("textdump-unknown-member", `The textdump holds ${which} none of ${known}`)];
+}
+
+function checkCut({ name, size, complete }: TextdumpMember): Problem[] {
+  if (complete) return [];
+  const what = TEXTDUMP_MEMBERS.includes(name) ? name : "a member";
+  return [problem("textdump-truncated", `The textdump ends inside ${what}, which has ${size} bytes`)];
 }
 
 /** Octal digits, padded with spaces or not, ended by NUL or space; `null` if it is something else. */

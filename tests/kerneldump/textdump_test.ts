@@ -106,3 +106,88 @@ testWithTool("tar", "tar lists the synthetic textdump as readTextdump() does", a
     members.map((m) => [String(m.size), m.name]),
   );
 });
+
+const MEMBERS = {
+  "ddb.txt": "db:0:kdb.enter.default>  bt\nTracing pid 0 tid 100000 td 0xffffffff81\n",
+  "msgbuf.txt": "<6>da0: removed\npanic: boom\ncpuid = 1\n",
+  "panic.txt": "boom",
+  "version.txt": "FreeBSD 13.2-RELEASE GENERIC\n",
+};
+
+/** A header of another tar: GNU's magic, another type, another name. */
+function changeHeader(
+  archive: Uint8Array,
+  at: number,
+  fields: { magic?: string; type?: string; name?: string },
+) {
+  const header = archive.subarray(at, at + 512);
+  const put = (offset: number, text: string) => new TextEncoder().encodeInto(text, header.subarray(offset));
+  if (fields.magic !== undefined) put(257, fields.magic);
+  if (fields.type !== undefined) put(156, fields.type);
+  if (fields.name !== undefined) put(0, `${fields.name}\0`);
+  put(148, " ".repeat(8));
+  put(148, header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6) + "\0");
+}
+
+/** Calls for each header of an archive where it is. */
+function forEachHeader(archive: Uint8Array, use: (at: number, name: string) => void): void {
+  for (let at = 0; at < archive.byteLength;) {
+    const field = (offset: number, length: number) =>
+      new TextDecoder().decode(archive.subarray(at + offset, at + offset + length)).replace(/\0.*$/s, "");
+    const [name, size] = [field(0, 100), parseInt(field(124, 12), 8)];
+    use(at, name);
+    at += 512 + 512 * (name.endsWith("panic.txt") ? 1 : Math.ceil(size / 512));
+  }
+}
+
+/** One header with its contents, of the given type. */
+function extraHeader(type: string, name: string, contents: string): Uint8Array {
+  const archive = buildTextdump({ [name]: contents });
+  changeHeader(archive, 0, { type });
+  return archive;
+}
+
+async function textsOf(archive: Uint8Array): Promise<Record<string, string | null>> {
+  const textdump = await read(archive);
+  assertEquals(codes(textdump), []);
+  const texts: Record<string, string | null> = {};
+  for (const name of names(textdump)) {
+    texts[name] = await readTextdumpMember(readAtOf(archive), textdump, name, 1e6);
+  }
+  return texts;
+}
+
+Deno.test("readTextdump() reads what GNU tar, ./ names and folders make of a textdump", async () => {
+  const gnu = buildTextdump(MEMBERS);
+  forEachHeader(gnu, (at) => changeHeader(gnu, at, { magic: "ustar  \0" }));
+  assertEquals(await textsOf(gnu), MEMBERS);
+  for (const prefix of ["./", "crash/textdump/"]) {
+    const archive = concatenate([extraHeader("5", prefix, ""), buildTextdump(MEMBERS)]);
+    forEachHeader(archive, (at, name) => {
+      if (name !== prefix) changeHeader(archive, at, { name: prefix + name });
+    });
+    assertEquals(await textsOf(archive), MEMBERS);
+  }
+});
+
+Deno.test("readTextdump() reads pax and GNU headers about the member behind them, as none of their own", async () => {
+  const global = extraHeader("g", "pax_global_header", "30 comment=made on a FreeBSD 14\n");
+  const time = extraHeader("x", "PaxHeader/x", "30 mtime=1763719622.123456789\n20 ctime=1763719622\n");
+  assertEquals(await textsOf(concatenate([global, time, buildTextdump(MEMBERS)])), MEMBERS);
+  const renamed = (header: Uint8Array) =>
+    textsOf(concatenate([header, buildTextdump({ cut: "boom" }), buildTextdump({ "version.txt": "v" })]));
+  const wanted = { "panic.txt": "boom", "version.txt": "v" };
+  assertEquals(await renamed(extraHeader("x", "PaxHeader/cut", "22 path=dir/panic.txt\n")), wanted);
+  assertEquals(await renamed(extraHeader("L", "././@LongLink", "dir/panic.txt\0")), wanted);
+});
+
+Deno.test("readTextdump() says once how many members the kernel does not write", async () => {
+  const textdump = await read(buildTextdump({ "a": "1", "b": "2", "panic.txt": "p" }));
+  assertEquals(codes(textdump), ["textdump-unknown-member"]);
+  assertStringIncludes(textdump.problems[0]!.message, "2 members");
+});
+
+Deno.test("readTextdump() tells that a pax header is cut", async () => {
+  const archive = extraHeader("x", "PaxHeader/x", "x".repeat(600));
+  assertEquals(codes(await read(archive.subarray(0, 700))), ["textdump-truncated"]);
+});

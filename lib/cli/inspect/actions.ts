@@ -11,7 +11,7 @@ import { describeError } from "../../os/system_error.ts";
 import { endOfDump, SourceReadError, writeDump } from "../../inspect/write_dump.ts";
 import type { MemoryPiece } from "../../kerneldump/memory.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
-import { quote } from "../../text/escape.ts";
+import { escapeLines, quote } from "../../text/escape.ts";
 import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
@@ -20,6 +20,25 @@ import { writeStdout } from "../output.ts";
 
 /** Bytes of memory that are printed if nobody says how many. */
 const DEFAULT_LENGTH = 256;
+
+/**
+ * Prints a member of a textdump, escaped.
+ *
+ * @returns whether all of it was there
+ * @throws {OperationError} if the file is no textdump, or has no such member
+ */
+export async function printMember({ findings, readMember }: Examination, name: string): Promise<boolean> {
+  if (readMember === null) {
+    throw new OperationError(`${quote(findings.file)} has no members: it is no textdump`);
+  }
+  const text = await readMember(name);
+  if (text === null) {
+    const names = findings.textdump?.members.map((member) => quote(member.name)).join(", ") ?? "";
+    throw new OperationError(`${quote(findings.file)} has no member ${quote(name)}, only ${names || "none"}`);
+  }
+  await writeStdout(escapeLines(text) + (text === "" || text.endsWith("\n") ? "" : "\n"));
+  return findings.textdump?.members.find((member) => member.name === name)?.complete ?? false;
+}
 
 /**
  * Prints memory, as a hex dump or raw.

@@ -12,7 +12,7 @@ import type { KernelOptions } from "../../inspect/kernel_findings.ts";
 import { SymbolFileError } from "../../inspect/open/symbol_files.ts";
 import type { PrivateKey } from "../../inspect/open/private_key.ts";
 import { describeError } from "../../os/system_error.ts";
-import { makeReport, toJsonLine } from "../../inspect/tell/report.ts";
+import { makeReport, makeUnreadableReport, toJsonLine } from "../../inspect/tell/report.ts";
 import type { ExamineOptions, Thoroughness } from "../../inspect/examination.ts";
 import { formatFindings } from "../../inspect/tell/text.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
@@ -22,7 +22,7 @@ import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
 import { checkDirectoryOptions, checkInspectOptions, loadPrivateKey, type Options } from "./options.ts";
-import { printMemory, writePlainDump } from "./actions.ts";
+import { printMember, printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
 import { writeStdout } from "../output.ts";
 import type { Invocation } from "../parse.ts";
@@ -45,7 +45,9 @@ export async function runInspect(
         : await inspectFile(path, options, privateKey, { index, count: operands.length });
       failed ||= !good;
     } catch (error) {
-      console.error(`netdump: ${describeFailure(path, error)}`);
+      const message = describeFailure(path, error);
+      console.error(`netdump: ${message}`);
+      if (options.json) await writeStdout(toJsonLine(makeUnreadableReport(path, message)));
       failed = true;
     }
   }
@@ -153,6 +155,7 @@ async function show(
   const { findings } = examination;
   refuseWrongKey(findings);
   if (options.output !== undefined) return await writePlainDump(examination, options.output);
+  if (options.member !== undefined) return await printMember(examination, options.member);
   if (options.physical !== undefined || options.virtual !== undefined) {
     return await printMemory(examination, options);
   }

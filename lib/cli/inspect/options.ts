@@ -21,7 +21,7 @@ import { askPassphrase, readPassphraseFile } from "./passphrase.ts";
 export type Options = Values<typeof inspectOptions>;
 
 /** What is printed instead of the findings; one at a time. */
-const ACTIONS = ["physical", "virtual", "output"] as const;
+const ACTIONS = ["physical", "virtual", "member", "output"] as const;
 /** What changes how findings are printed, and says nothing about an action. */
 const VIEWS = ["json", "dmesg", "verify", "threads", "processes"] as const;
 
@@ -53,6 +53,7 @@ export function checkInspectOptions(options: Options, operands: readonly string[
 /** What says nothing about a directory of dumps. */
 const OF_FILES = [
   "output",
+  "member",
   "physical",
   "virtual",
   "dmesg",

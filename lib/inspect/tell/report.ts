@@ -7,6 +7,7 @@
 
 import { formatIsoTime } from "../../text/time.ts";
 import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
+import { problem } from "../../kerneldump/problem.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import type { CoreText } from "../../kerneldump/files/core_text.ts";
 import { panicSignature } from "../../kerneldump/files/panic_signature.ts";
@@ -67,7 +68,8 @@ export interface ElfReport {
 /** One line of `netdump inspect --json`. */
 export interface Report {
   readonly file: string;
-  readonly size: number;
+  /** `null` if the file cannot be read. */
+  readonly size: number | null;
   readonly layers: readonly string[];
   readonly kind: string;
   readonly kernelDumpHeader: HeaderReport | null;
@@ -125,9 +127,28 @@ export function makeReport(findings: Findings, { messages, priorities }: ReportO
   };
 }
 
-function reportSummary({ summary, panic, coreText }: Findings): SummaryReport {
+/** Makes the report of a file that is not there or cannot be read: the keys of all reports, and why. */
+export function makeUnreadableReport(file: string, message: string): Report {
+  return {
+    file,
+    size: null,
+    layers: [],
+    kind: "unknown",
+    kernelDumpHeader: null,
+    minidump: null,
+    elf: null,
+    messageBuffer: null,
+    kernel: null,
+    complete: null,
+    problems: [problem("unreadable", message)],
+    summary: { host: null, time: null, panic: null, uptimeSeconds: null, version: null, signature: null },
+    coreText: null,
+  };
+}
+
+function reportSummary({ summary, panic, coreText, textdump }: Findings): SummaryReport {
   const { host, time, uptime, version } = summary;
-  const frames = coreText?.backtrace ?? panic?.backtrace ?? [];
+  const frames = coreText?.backtrace ?? textdump?.stack?.frames ?? panic?.backtrace ?? [];
   return {
     host,
     time: formatIsoTime(time),

@@ -180,23 +180,26 @@ function elfLines(core: ElfCore, style: Style): string[] {
   ];
 }
 
-/** Lines of the debugger's output that are shown: its first commands are those of the panic. */
-const DDB_LINES = 40;
+/** Lines of the debugger's output that are shown: the stack, or what was asked first. */
+const DDB_LINES = 60;
 
-function textdumpSections({ members, ddb }: TextdumpFacts, style: Style): string[][] {
+function textdumpSections({ members, ddb, stack }: TextdumpFacts, style: Style): string[][] {
   const rows = members.map(({ name, size, mtime, complete }) => [
     `  ${escapeLine(name)}`,
     ...sizeCells(size),
     formatTime(mtime) ?? "",
     complete ? "" : "cut",
   ]);
-  const lines = ddb?.trimEnd().split("\n") ?? [];
-  const more = lines.length > DDB_LINES ? ["  ... more in ddb.txt: the textdump is a tar archive"] : [];
+  const all = ddb?.trimEnd().split("\n") ?? [];
+  const lines = stack?.lines ?? all;
+  const more = all.length > Math.min(lines.length, DDB_LINES)
+    ? ["  ... more in ddb.txt: --member ddb.txt prints all of it"]
+    : [];
   return [
     [style.bold("Members"), ...formatTable(rows, ["left", "right", "right", "left"])],
     lines.length === 0 ? [] : [
       style.bold("Debugger"),
-      ...lines.slice(0, DDB_LINES).map((line) => `  ${escapeLine(line)}`),
+      ...lines.slice(0, DDB_LINES).map((line) => `  ${escapeLine(expandTabs(line))}`),
       ...more,
     ],
   ];

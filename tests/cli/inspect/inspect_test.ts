@@ -34,8 +34,14 @@ Deno.test("netdump inspect names each file it cannot read in one line, and goes 
       READ,
     );
     assertEquals(status, 1);
-    assertEquals(stdout.split("\n").length, 2);
-    assertEquals(JSON.parse(stdout).complete, true);
+    const reports = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assertEquals(reports.map(({ complete }) => complete), [null, true, null]);
+    assertEquals(
+      reports.map((report) => Object.keys(report).join()),
+      Array(3).fill(Object.keys(reports[1]).join()),
+    );
+    assertEquals([reports[0].size, reports[0].problems[0].code], [null, "unreadable"]);
+    assertStringIncludes(reports[0].problems[0].message, "no such file or directory");
     assertEquals(stderr.trimEnd().split("\n").length, 2);
     assertMatch(stderr, /^netdump: Cannot read ".*absent\\x1b": no such file or directory\n/);
   });
@@ -175,5 +181,49 @@ Deno.test("netdump inspect --output removes what it wrote when it is interrupted
     assertEquals(code, 130);
     assertMatch(new TextDecoder().decode(stderr), /^netdump: Interrupted: ".*out" is removed\n$/);
     assertEquals(existsSync(path("out")), false);
+  });
+});
+
+Deno.test("netdump inspect /var/crash/* exits 0 where every dump is well, whatever lies beside them", async () => {
+  const files = {
+    ...receivedDump("w1.0", MINIDUMP),
+    bounds: "1\n",
+    "bounds.w1": "1\n",
+    minfree: "2048\n",
+    "core.txt.0": "w1 dumped core - see /var/crash/vmcore.0\n\nFri Nov 21 10:08:00 UTC 2025\n",
+    "info.0": "Dump header from device: /dev/ada0p3\n  Dump Length: 4711\n  Dump Status: good\n",
+  };
+  await withFiles(files, async (_, path) => {
+    const { status, stdout, stderr } = await netdump(
+      ["inspect", "--json", ...Object.keys(files).map(path)],
+      READ,
+    );
+    assertEquals([status, stderr], [0, ""]);
+    const kinds = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).kind);
+    assertEquals(kinds, [
+      "minidump",
+      "kernel-dump-header",
+      "info",
+      "bounds",
+      "bounds",
+      "minfree",
+      "core-txt",
+      "info",
+    ]);
+  });
+});
+
+Deno.test("netdump inspect --member prints a member of a textdump, escaped, and says which there are", async () => {
+  const members = { "ddb.txt": "db> bt\nfoo\x1b[2J() at foo+0x1\n", "panic.txt": "boom" };
+  await withFiles({ "textdump.tar.0": buildTextdump(members), vmcore: MINIDUMP }, async (_, path) => {
+    const member = (name: string, file = "textdump.tar.0") =>
+      netdump(["inspect", "--member", name, path(file)], READ);
+    const ddb = await member("ddb.txt");
+    assertEquals([ddb.status, ddb.stdout, ddb.stderr], [0, "db> bt\nfoo\\x1b[2J() at foo+0x1\n", ""]);
+    assertEquals((await member("panic.txt")).stdout, "boom\n");
+    const absent = await member("x");
+    assertEquals([absent.status, absent.stdout], [1, ""]);
+    assertMatch(absent.stderr, /has no member "x", only "ddb.txt", "panic.txt"\n$/);
+    assertMatch((await member("ddb.txt", "vmcore")).stderr, /it is no textdump\n$/);
   });
 });
