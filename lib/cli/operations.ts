@@ -31,7 +31,12 @@ import type { serveOptions, Values } from "./options.ts";
 const ANSWER_PATIENCE_MS = 5000;
 
 /** Behind these the dump directory has other dumps than before. */
-const CHANGES: readonly string[] = ["completed", "incomplete", "removed"] satisfies ServerEvent["event"][];
+const CHANGES: readonly string[] = [
+  "completed",
+  "incomplete",
+  "removed",
+  "ship-removed",
+] satisfies ServerEvent["event"][];
 /** The secret for the webhook, as the header Authorization takes it. */
 const AUTHORIZATION = "NETDUMP_WEBHOOK_AUTHORIZATION";
 /** A server that stops waits so long for posts. */

@@ -1,9 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   address,
+  addressPort,
   choice,
   count,
   directory,
+  dnsName,
   duration,
   file,
   hostPort,
@@ -14,6 +16,7 @@ import {
   sizeOrPercent,
   text,
   type ValueKind,
+  webUrl,
 } from "../../lib/cli/values.ts";
 
 const GOOD: [name: string, kind: ValueKind<unknown>, text: string, value: unknown][] = [
@@ -38,6 +41,9 @@ const GOOD: [name: string, kind: ValueKind<unknown>, text: string, value: unknow
   ["duration()", duration(), "24d", 24 * 86_400_000],
   ["duration(zero-allowed)", duration("zero-allowed"), "0", 0],
   ["choice()", choice("text", "json"), "json", "json"],
+  ["addressPort", addressPort, "127.0.0.1:9123", { address: "127.0.0.1", port: 9123 }],
+  ["dnsName", dnsName, "Dumps.Example.org", "dumps.example.org"],
+  ["webUrl", webUrl, "https://x.example/a?b", new URL("https://x.example/a?b")],
   ["hostPort", hostPort, "dumphost", { host: "dumphost", port: undefined }],
   ["hostPort", hostPort, "192.0.2.10:20023", { host: "192.0.2.10", port: 20023 }],
   ["hostPort", hostPort, "dump_host-1.example.org:1", { host: "dump_host-1.example.org", port: 1 }],
@@ -76,6 +82,15 @@ const BAD: [name: string, kind: ValueKind<unknown>, texts: string[], expectation
     "at most 24d",
   ],
   ["choice()", choice("text", "json"), ["JSON", "xml", " json", "toString", "0"], "one of text, json"],
+  [
+    "addressPort",
+    addressPort,
+    ["127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "300.0.0.1:80", "localhost:80", "[::1]:80"],
+    "an IPv4 address and a port",
+  ],
+  ["dnsName", dnsName, ["", "a b", "a..b", "a/b", "a:80", "x".repeat(64)], "a host name"],
+  ["webUrl", webUrl, ["", "x", "ftp://x", "file:///x", "javascript:x"], "a URL with http or https"],
+  ["webUrl", webUrl, ["https://u@x", "https://u:p@x"], "NETDUMP_WEBHOOK_AUTHORIZATION"],
   [
     "hostPort",
     hostPort,

@@ -46,7 +46,10 @@ export class Metrics {
   );
   readonly #hooks = new Tally("success", "failure", "timeout", "not-run");
   readonly #webhooks = new Tally("delivered", "failed");
-  readonly #counts = new Tally("crashes", "dropped", "ignored", "removed", "resumed", "distrusted");
+  readonly #counts = new Tally(
+    ...["crashes", "dropped", "ignored", "removed", "resumed", "distrusted"],
+    ...["shipped", "shippedBytes", "shipProblems", "shipRemoved"],
+  );
   readonly #durations = new Histogram(DURATION_BOUNDS_S);
   readonly #bursts = new Histogram(BURST_BOUNDS);
   readonly #latencies = new Histogram(LATENCY_BOUNDS_S);
@@ -115,6 +118,16 @@ export class Metrics {
         this.#bursts.addAll(event.counts.bursts, event.counts.messages);
         this.#latencies.addAll(event.counts.latencies, event.counts.latencySumS);
         return;
+      case "shipped":
+        this.#counts.add("shipped");
+        this.#counts.add("shippedBytes", event.sentBytes);
+        return;
+      case "ship-problem":
+        this.#counts.add("shipProblems");
+        return;
+      case "ship-removed":
+        this.#counts.add("shipRemoved");
+        return;
       case "webhook":
         this.#webhooks.add(event.result.result);
         return;
@@ -175,6 +188,18 @@ export class Metrics {
       ),
       counter("netdump_hooks_total", "Runs of the program of --exec.", this.#hooks.samples("result")),
       counter("netdump_webhooks_total", "Posts to the URL of --webhook.", this.#webhooks.samples("result")),
+      counter("netdump_dumps_shipped_total", "Dumps that --ship stored.", this.#counts.get("shipped")),
+      counter("netdump_shipped_bytes_total", "Bytes that --ship sent.", this.#counts.get("shippedBytes")),
+      counter(
+        "netdump_ship_problems_total",
+        "What kept dumps from being shipped, each time it changed.",
+        this.#counts.get("shipProblems"),
+      ),
+      counter(
+        "netdump_dumps_ship_removed_total",
+        "Dumps whose local files --ship-keep removed.",
+        this.#counts.get("shipRemoved"),
+      ),
       counter("netdump_receiver_crashes_total", "Receivers that crashed.", this.#counts.get("crashes")),
       counter(
         "netdump_reports_dropped_total",

@@ -58,6 +58,19 @@ const BUSY: readonly ServerEvent[] = [
       latencySumS: 0.0015,
     },
   },
+  {
+    event: "shipped",
+    ...{
+      directory: ".",
+      info: "info.w1.0",
+      complete: true,
+      catalogueKey: "w1",
+      bytes: 9,
+      sentBytes: 7,
+      durationMs: 1,
+    },
+  },
+  { event: "webhook", id: "a", result: { result: "failed", tries: 3, reason: "no" } },
   { event: "hook", id: "a", program: "/x", result: { result: "exited", pid: 1, status: 1, signal: null } },
 ];
 
@@ -78,6 +91,8 @@ Deno.test("metrics count bytes once however often a dump tells of itself, and a 
   assertEquals(found.get('netdump_dump_duration_seconds_bucket{le="3"}'), 2);
   assertEquals(found.get("netdump_dump_duration_seconds_sum"), 2.5);
   assertEquals(found.get('netdump_sessions{stage="data"}'), 2);
+  assertEquals(found.get("netdump_shipped_bytes_total"), 7);
+  assertEquals(found.get('netdump_webhooks_total{result="failed"}'), 1);
   assertEquals(found.get('netdump_burst_messages_bucket{le="16"}'), 0);
   assertEquals(found.get('netdump_burst_messages_bucket{le="32"}'), 2);
   assertEquals(found.get("netdump_burst_messages_sum"), 60);
