@@ -13,6 +13,7 @@ _netdump_value() {
     send:--header | send:--key) kind='file' ;;
     inspect:--physical | inspect:--virtual | inspect:--length | inspect:--member | inspect:--variable) kind='none' ;;
     inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules) kind='file' ;;
+    inspect:--spool) kind='directory' ;;
     *) return 1 ;;
   esac
 }
@@ -54,7 +55,7 @@ _netdump() {
       operand='file' most=1
       ;;
     inspect)
-      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --member --output --kernel --modules --threads --processes --variable --help --version'
+      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --member --output --kernel --modules --threads --processes --variable --spool --help --version'
       operand='file' most=1000000
       ;;
     completions)

@@ -102,6 +102,7 @@ complete -c netdump -n '__netdump_command inspect' -l modules -r -F -d 'a direct
 complete -c netdump -n '__netdump_command inspect' -l threads -d 'show the stacks of all threads, not only of the one that took the dump'
 complete -c netdump -n '__netdump_command inspect' -l processes -d 'show the processes, as DDB\'s ps does'
 complete -c netdump -n '__netdump_command inspect' -l variable -r -f -d 'print a global variable of the kernel; several: repeat it'
+complete -c netdump -n '__netdump_command inspect' -l spool -r -f -a '(__netdump_directories)' -d 'where a large compressed dump is unpacked to read its kernel'
 complete -c netdump -n '__netdump_command inspect' -s h -l help -d 'show this help and exit'
 complete -c netdump -n '__netdump_command inspect' -s V -l version -d 'show the version and exit'
 complete -c netdump -n '__netdump_command inspect' -F

@@ -224,6 +224,11 @@ export const inspectOptions = {
     repeatable: true,
     help: "print a global variable of the kernel; several: repeat it",
   },
+  spool: {
+    value: directory,
+    defaultInWords: "/tmp",
+    help: "where a large compressed dump is unpacked to read its kernel",
+  },
   ...globalOptions,
 } as const satisfies Record<string, Option>;
 

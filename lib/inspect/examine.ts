@@ -20,7 +20,7 @@ import {
 import type { Findings, HeaderFacts, Kind } from "./findings.ts";
 import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge/judge.ts";
 import { type OpenedLayers, openLayers } from "./open/layers.ts";
-import { PLAIN_KERNEL, readKernel } from "./read_kernel.ts";
+import { NO_KERNEL, PLAIN_KERNEL, readKernel } from "./read_kernel.ts";
 import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
 import { examineCoreText, examineHeader, examineInfo, examineKey } from "./small_files.ts";
 import { FileSource } from "../os/file_source.ts";
@@ -119,6 +119,11 @@ async function examineDump(task: Task): Promise<Examined> {
   const plain = plainSize(opened, streams);
   const contents = await readContents(task, opened, plain);
   const sizes = { plain, expected: contents.expectedSize };
+  const read = options.thoroughness === "glance" ? NO_KERNEL : await readKernel(
+    { contents, source: opened.source, size: plain },
+    options.kernel ?? PLAIN_KERNEL,
+    options.onProgress,
+  );
   const problems = [
     ...container.problems,
     ...companions.problems,
@@ -137,12 +142,18 @@ async function examineDump(task: Task): Promise<Examined> {
       ? await readAll(container.source, options.onProgress)
       : []),
     ...judgeIdentity(opened),
+    ...read.problems,
   ];
   const kind = kindOf(opened);
-  const kernel = options.thoroughness === "glance"
-    ? null
-    : await readKernel(contents, opened.source, plain, options.kernel ?? PLAIN_KERNEL);
-  const findings = makeFindings(task, { kind, header, opened, contents, plain, problems, kernel });
+  const findings = makeFindings(task, {
+    kind,
+    header,
+    opened,
+    contents,
+    plain,
+    problems,
+    kernel: read.kernel,
+  });
   return { findings, memory: contents.memory, readMember: contents.readMember, decrypted: opened.decrypted };
 }
 

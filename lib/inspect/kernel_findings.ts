@@ -17,6 +17,8 @@ export interface KernelOptions extends SymbolPaths {
   readonly processes: boolean;
   /** Names of global variables. */
   readonly variables: readonly string[];
+  /** Where a large compressed dump is spooled. */
+  readonly spool?: string | undefined;
 }
 
 /** What a dump tells about its kernel. */

@@ -9,9 +9,13 @@ import { openKernel, type ThreadStack } from "../kernel/kernel.ts";
 import type { ProcessDetails } from "../kernel/process_details.ts";
 import type { Process } from "../kernel/threads.ts";
 import type { Variable } from "../kernel/variables.ts";
-import { type Contents, readMinidump } from "./contents.ts";
+import { type Problem, problem } from "../kerneldump/problem.ts";
+import { SpoolFile } from "../os/spool_file.ts";
+import { quote } from "../text/escape.ts";
+import { type Contents, readElf, readMinidump } from "./contents.ts";
+import type { OnProgress } from "./judge/read_through.ts";
 import type { KernelFindings, KernelOptions } from "./kernel_findings.ts";
-import { type OpenedSymbolFiles, openSymbolFiles } from "./open/symbol_files.ts";
+import { naming, type OpenedSymbolFiles, openSymbolFiles } from "./open/symbol_files.ts";
 
 /** Nothing asked: what the dump itself tells about the thread that took it. */
 export const PLAIN_KERNEL: KernelOptions = { threads: false, processes: false, variables: [] };
@@ -19,44 +23,83 @@ export const PLAIN_KERNEL: KernelOptions = { threads: false, processes: false, v
 /** Compressed dumps of no more than this are read unasked, in bytes. */
 const COMPRESSED_LIMIT = 16 * 2 ** 20;
 
+/** Where compressed dumps are spooled if nobody says where. */
+const DEFAULT_SPOOL = "/tmp";
+
+/** The kernel, or why it cannot be told; `null` without a word where nobody asked. */
+export interface ReadKernel {
+  readonly kernel: KernelFindings | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Nothing was read. */
+export const NO_KERNEL: ReadKernel = { kernel: null, problems: [] };
+
+/** The dump to read: what is in it, and its plain bytes. */
+export interface PlainDump {
+  readonly contents: Contents;
+  readonly source: Source;
+  /** Bytes of it; `null` where that is not known. */
+  readonly size: number | null;
+}
+
 /**
  * Reads the kernel in a dump.
  *
- * @param source the dump, plain
- * @param size bytes of it, if that is known
- * @returns `null` if it has no symbols, or reading it would take reading too much
  * @throws {SymbolFileError} if a file that was named cannot be used
  */
 export async function readKernel(
-  contents: Contents,
-  source: Source,
-  size: number | null,
+  dump: PlainDump,
   options: KernelOptions,
-): Promise<KernelFindings | null> {
+  onProgress?: OnProgress,
+): Promise<ReadKernel> {
   const asked = options !== PLAIN_KERNEL;
   const files = await openSymbolFiles(options);
+  let spool: SpoolFile | null = null;
   try {
-    return await readWith(files, contents, source, size, options);
+    const { contents, source, size } = dump;
+    const small = size !== null && size <= COMPRESSED_LIMIT;
+    if (!source.randomAccess && asked && !small && hasMemory(contents)) {
+      const directory = options.spool ?? DEFAULT_SPOOL;
+      spool = await naming(
+        directory,
+        () => SpoolFile.of(source, directory, (done) => onProgress?.(done, size)),
+      );
+    }
+    const found = await readWith(files, { contents, source: spool ?? source, size }, spool !== null, options);
+    if (typeof found !== "string") return { kernel: found, problems: [] };
+    return { kernel: null, problems: asked ? [problem("kernel-unread", found)] : [] };
   } catch (error) {
     // What nobody asked for must not keep the rest from being told.
     if (asked) throw error;
-    return null;
+    return { kernel: null, problems: [] };
   } finally {
+    spool?.close();
     files.close();
   }
 }
 
+function hasMemory({ minidump, elf }: Contents): boolean {
+  return minidump !== null || elf !== null;
+}
+
+/** @returns why there is none */
 async function readWith(
   files: OpenedSymbolFiles,
-  contents: Contents,
-  source: Source,
-  size: number | null,
+  dump: PlainDump,
+  spooled: boolean,
   options: KernelOptions,
-): Promise<KernelFindings | null> {
-  const { memory, architecture } = await withRandomAccess(contents, source, size);
-  if (memory === null || architecture === null) return null;
-  const kernel = await openKernel(memory, architecture, await files.choose(memory, architecture));
-  if (kernel === null) return null;
+): Promise<KernelFindings | string> {
+  const { memory, architecture } = await withRandomAccess(dump, spooled);
+  if (memory === null || architecture === null) return "There is no memory in which a kernel could be";
+  const chosen = await files.choose(memory, architecture);
+  if (chosen.kernel === null && options.kernel !== undefined) {
+    return `No kernel below ${quote(options.kernel)} is the one that crashed`;
+  }
+  const kernel = await openKernel(memory, architecture, chosen);
+  if (kernel === null) {
+    return `The dump holds no symbols of its kernel: --kernel names the file that has them`;
+  }
   const stacks: ThreadStack[] = [];
   for (const process of kernel.processes) {
     for (const thread of process.threads) {
@@ -80,16 +123,20 @@ async function readWith(
   };
 }
 
-/** What is needed lies anywhere: a small compressed dump is read whole, a large one not at all. */
+/** What is needed lies anywhere: a small compressed dump is read whole, a large one only as a spooled one. */
 async function withRandomAccess(
-  contents: Contents,
-  source: Source,
-  size: number | null,
+  { contents, source, size }: PlainDump,
+  spooled: boolean,
 ): Promise<Pick<Contents, "memory" | "architecture">> {
-  if (source.randomAccess) return contents;
-  if (contents.minidump === null || size === null || size > COMPRESSED_LIMIT) {
-    return { memory: null, architecture: null };
+  if (source.randomAccess && !spooled) return contents;
+  if (!hasMemory(contents)) return { memory: null, architecture: null };
+  let read = source.read.bind(source);
+  if (!source.randomAccess) {
+    if (size === null || size > COMPRESSED_LIMIT) return { memory: null, architecture: null };
+    read = readAtOf(await readSpan(read, 0, size));
   }
-  const bytes = await readSpan(source.read.bind(source), 0, size);
-  return await readMinidump(readAtOf(bytes), { size, maybeSparse: false }, { searchLimit: 0 });
+  const file = { size, maybeSparse: false };
+  return contents.minidump === null
+    ? await readElf(read, file, { searchLimit: 0 })
+    : await readMinidump(read, file, { searchLimit: 0 });
 }

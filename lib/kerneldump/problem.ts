@@ -231,6 +231,10 @@ export const PROBLEMS = {
     meaning: "No message buffer was found in the part of the full dump that was searched",
     complete: true,
   },
+  "kernel-unread": {
+    meaning: "What was asked about the kernel cannot be told: it takes symbols and the memory of the kernel",
+    complete: true,
+  },
   "unrecognized": {
     meaning: "The file is nothing that belongs to a kernel dump",
     complete: null,

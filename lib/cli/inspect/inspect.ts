@@ -35,7 +35,8 @@ export async function runInspect(
   checkInspectOptions(options, operands);
   const directories = new Set(operands.filter(isDirectory));
   for (const directory of directories) checkDirectoryOptions(options, directory);
-  await keepOnly("read", ...(options.output === undefined ? [] : ["write" as const]));
+  const writes = options.output !== undefined || kernelOptions(options) !== undefined;
+  await keepOnly("read", ...(writes ? ["write" as const] : []));
   const privateKey = await loadPrivateKey(options);
   let failed = false;
   for (const [index, path] of operands.entries()) {
@@ -61,7 +62,7 @@ function describeFailure(path: string, error: unknown): string {
     const why = cause instanceof SyntaxError || cause instanceof TypeError
       ? cause.message
       : describeError(cause);
-    return `Cannot read symbols from ${quote(error.path)}: ${escapeLine(why)}`;
+    return `Cannot use ${quote(error.path)}: ${escapeLine(why)}`;
   }
   const reason = error instanceof Deno.errors.NotCapable && path.startsWith("/dev/")
     // Deno's own rule, whatever is allowed to be read.
@@ -136,10 +137,10 @@ async function inspectFile(
 
 /** `undefined` if nothing is asked about the kernel. */
 function kernelOptions(options: Options): KernelOptions | undefined {
-  const { kernel, modules, threads, processes, variable: variables } = options;
+  const { kernel, modules, threads, processes, variable: variables, spool } = options;
   const asked = threads || processes || variables.length > 0;
   if (kernel === undefined && modules === undefined && !asked) return undefined;
-  return { kernel, modules, threads, processes, variables };
+  return { kernel, modules, threads, processes, variables, spool };
 }
 
 function chooseThoroughness(options: Options): Thoroughness {

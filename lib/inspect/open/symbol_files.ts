@@ -21,18 +21,19 @@ export interface SymbolPaths {
   readonly modules?: string | undefined;
 }
 
-/** A file that was named cannot be read; `cause` says why. */
+/** A file or directory that was named cannot be used; `cause` says why. */
 export class SymbolFileError extends Error {
   override readonly name = "SymbolFileError";
   readonly path: string;
 
   constructor(path: string, cause: unknown) {
-    super("Cannot read symbols", { cause });
+    super("Cannot use a file", { cause });
     this.path = path;
   }
 }
 
-async function naming<T>(path: string, use: () => Promise<T>): Promise<T> {
+/** Says of what file it is that an error tells. */
+export async function naming<T>(path: string, use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {
