@@ -74,6 +74,7 @@ complete -c netdump -n '__netdump_command send' -l timeout -r -f -d 'longest wai
 complete -c netdump -n '__netdump_command send' -l kernel -r -f -a '12 13 14 main' -d 'imitate the send loop of that FreeBSD kernel, batches, polls and ack masks'
 complete -c netdump -n '__netdump_command send' -l header -r -F -d 'kernel dump header to send'
 complete -c netdump -n '__netdump_command send' -l key -r -F -d 'key of an encrypted dump to send'
+complete -c netdump -n '__netdump_command send' -l force -d 'send FILE even if it is recognized as no dump'
 complete -c netdump -n '__netdump_command send' -l hostname -r -f -d 'host name for a header built anew'
 complete -c netdump -n '__netdump_command send' -l panic -r -f -d 'panic string for a header built anew'
 complete -c netdump -n '__netdump_command send' -l arch -r -f -d 'architecture for a header built anew, such as amd64'

@@ -187,6 +187,7 @@ export const sendOptions = {
   },
   header: { value: file(), defaultInWords: "kdh.* beside VMCORE", help: "kernel dump header to send" },
   key: { value: file(), defaultInWords: "key.* beside VMCORE", help: "key of an encrypted dump to send" },
+  force: { help: "send FILE even if it is recognized as no dump" },
   hostname: { value: text("NAME"), help: "host name for a header built anew" },
   panic: { value: text("TEXT"), help: "panic string for a header built anew" },
   arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },

@@ -56,6 +56,7 @@ function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
       path: operands[0] ?? "",
       headerPath: options.header,
       keyPath: options.key,
+      force: options.force,
       overrides: {
         hostname: options.hostname,
         panicString: options.panic,

@@ -6,7 +6,7 @@
 
 import { basename, join } from "@std/path";
 import { parseInfo } from "../kerneldump/files/info.ts";
-import { parseDumpName } from "./open/companions.ts";
+import { parseDumpName } from "../kerneldump/files/dump_name.ts";
 import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
 import { describeError } from "../os/system_error.ts";
@@ -64,13 +64,13 @@ export async function listDirectory(directory: string, thoroughness: Thoroughnes
   for (const { name, isFile } of Deno.readDirSync(directory)) {
     const parsed = parseDumpName(name);
     // Links such as vmcore.w1.last lead to files that are listed anyway.
-    if (parsed === undefined || !isFile) continue;
+    if (parsed.id === null || !isFile) continue;
     groups.set(parsed.id, [...groups.get(parsed.id) ?? [], name]);
   }
   const entries: Entry[] = [];
   for (const [id, names] of groups) {
     const files = names.toSorted();
-    const dumps = files.filter((name) => DUMPS.includes(parseDumpName(name)?.prefix ?? ""));
+    const dumps = files.filter((name) => DUMPS.includes(parseDumpName(name).prefix ?? ""));
     const others = files.filter((name) => !dumps.includes(name));
     for (const dump of dumps) {
       entries.push(await describeDump({ directory, id, files: [dump, ...others] }, thoroughness));

@@ -7,7 +7,8 @@
 import { basename } from "@std/path";
 import type { Memory } from "../kerneldump/memory.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
-import { parseDumpName, readCompanions } from "./open/companions.ts";
+import { parseDumpName } from "../kerneldump/files/dump_name.ts";
+import { readCompanions } from "./open/companions.ts";
 import { openContainer } from "./open/container.ts";
 import {
   type Contents,
@@ -237,7 +238,8 @@ function judgeClosed(
 
 function judgeName({ name, companions }: Task): Problem[] {
   const said = companions.info?.info.ending ?? null;
-  if (parseDumpName(name)?.incomplete !== true || (said !== null && said !== "Dump complete")) return [];
+  const { id, incomplete } = parseDumpName(name);
+  if (id === null || !incomplete || (said !== null && said !== "Dump complete")) return [];
   return [problem("received-incomplete", "Its name says that it never arrived completely")];
 }
 

@@ -18,7 +18,7 @@ import type { InfoFile } from "../kerneldump/files/info.ts";
 import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { roundUp } from "../bytes/source.ts";
 import { MAX_KEY_SIZE } from "../protocol/message.ts";
-import type { DumpName } from "./dump_name.ts";
+import type { DumpName } from "../kerneldump/files/dump_name.ts";
 
 /** The block size of every netdump (section 1.7): what is shorter on the wire is padded to it. */
 export const NETDUMP_BLOCK_SIZE = 4096;
@@ -45,7 +45,7 @@ export interface DumpFacts {
   /** Unix time in seconds. */
   readonly modifiedAt: number;
   readonly keySize: number;
-  /** Its first bytes. */
+  /** The first bytes of the plain dump, if they can be had below compression. */
   readonly beginning: Uint8Array;
 }
 
@@ -123,7 +123,9 @@ function baseFields(source: HeaderSource, facts: DumpFacts): KernelDumpHeaderFie
   const info = source.kind === "info" ? source.info : undefined;
   const architecture = info?.architecture ?? architectureOf(facts.beginning) ?? "";
   return {
-    magic: info?.magic === Magic.TEXTDUMP ? Magic.TEXTDUMP : Magic.DUMP,
+    magic: info?.magic === Magic.TEXTDUMP || facts.name.prefix === "textdump.tar"
+      ? Magic.TEXTDUMP
+      : Magic.DUMP,
     architecture,
     version: 4,
     architectureVersion: info?.architectureVersion ?? architectureVersionOf(architecture),

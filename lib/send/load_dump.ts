@@ -15,13 +15,15 @@ import {
   makeHeader,
   paddedKeySize,
 } from "./dump_header.ts";
-import { type DumpName, parseDumpName } from "./dump_name.ts";
+import { type DumpName, parseDumpName } from "../kerneldump/files/dump_name.ts";
+import { plainBeginning, refuseWhatIsNoDump } from "./recognize.ts";
+import { SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { SendError } from "./failure.ts";
 import { describeError } from "../os/system_error.ts";
 import type { OpenDump } from "./read_ahead.ts";
 
-/** Enough of a dump to tell a minidump's header. */
-const BEGINNING_SIZE = 4096;
+/** Enough of a dump to tell what it is. */
+const BEGINNING_SIZE = SAMPLE_START_SIZE;
 /** No info file is larger: strings of 512 bytes in all, escaped, and a few lines. */
 const MAX_INFO_SIZE = 65536;
 
@@ -31,6 +33,8 @@ export interface DumpChoice {
   readonly headerPath: string | undefined;
   readonly keyPath: string | undefined;
   readonly overrides: HeaderOverrides;
+  /** Whether to send what is recognized as no dump. */
+  readonly force: boolean;
 }
 
 /** A dump, ready to be sent. */
@@ -61,8 +65,9 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
     const realPath = await Deno.realPath(path);
     const name = parseDumpName(basename(realPath));
     const beginning = await readBeginning(path, file);
+    if (!choice.force) await refuseWhatIsNoDump(path, basename(realPath), beginning, info.size);
     const companion = (kind: string) =>
-      name.stem === undefined ? undefined : join(dirname(realPath), `${kind}.${name.stem}`);
+      name.id === null ? undefined : join(dirname(realPath), `${kind}.${name.id}`);
     const { source, from } = await findHeader(choice.headerPath, companion);
     const key = await findKey(choice.keyPath, name.encrypted ? companion("key") : undefined);
     const facts = {
@@ -70,7 +75,7 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
       fileSize: info.size,
       modifiedAt: Math.floor((info.mtime?.getTime() ?? 0) / 1000),
       keySize: key.byteLength,
-      beginning,
+      beginning: await plainBeginning(path, beginning),
     };
     const header = headerOf(source, from, facts, choice.overrides);
     return {

@@ -6,7 +6,7 @@ import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
 import { makeHeader } from "../../lib/send/dump_header.ts";
-import { parseDumpName } from "../../lib/send/dump_name.ts";
+import { parseDumpName } from "../../lib/kerneldump/files/dump_name.ts";
 import { styleFor } from "../../lib/text/style.ts";
 import { buildMessageBuffer, buildMinidump, MINIDUMP_KINDS } from "../kerneldump/synthetic.ts";
 import { headerOf, MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";

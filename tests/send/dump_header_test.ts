@@ -12,7 +12,7 @@ import {
   type HeaderSource,
   makeHeader,
 } from "../../lib/send/dump_header.ts";
-import { parseDumpName } from "../../lib/send/dump_name.ts";
+import { parseDumpName } from "../../lib/kerneldump/files/dump_name.ts";
 
 const NO_OVERRIDES: HeaderOverrides = {
   hostname: undefined,

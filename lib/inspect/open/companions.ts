@@ -6,6 +6,7 @@
  */
 
 import { basename, dirname, join } from "@std/path";
+import { parseDumpName } from "../../kerneldump/files/dump_name.ts";
 import {
   decodeKernelDumpHeader,
   decodeNewerHeader,
@@ -17,26 +18,6 @@ import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import { type Problem, problem } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
 import { describeError } from "../../os/system_error.ts";
-
-/** The parts of the name of a file in a dump directory. */
-export interface DumpName {
-  /** What the file is: `vmcore`, `vmcore_encrypted`, `livecore`, `textdump.tar`, `info`, `key`, `kdh`, `core.txt`. */
-  readonly prefix: string;
-  /** Which dump it belongs to: `<host>.<n>`, or savecore's `<n>`. */
-  readonly id: string;
-  /** Whether the name says that the dump is not complete. */
-  readonly incomplete: boolean;
-}
-
-const NAME =
-  /^(vmcore_encrypted|vmcore|livecore|textdump\.tar|info|key|kdh|core\.txt)\.(.+?)((?:\.(?:gz|zst|incomplete))*)$/;
-
-/** Takes a file's name apart; `undefined` if it is not named as dumps are. */
-export function parseDumpName(name: string): DumpName | undefined {
-  const [, prefix, id, suffixes] = NAME.exec(name) ?? [];
-  if (prefix === undefined || id === undefined) return undefined;
-  return { prefix, id, incomplete: suffixes?.includes(".incomplete") ?? false };
-}
 
 /** What lies beside a dump. */
 export interface Companions {
@@ -57,7 +38,7 @@ const KEY_LIMIT = 4 * MAX_ENCRYPTED_KEY_SIZE;
 export function readCompanions(path: string): Companions {
   const real = resolveLink(path);
   const name = parseDumpName(basename(real));
-  if (name === undefined) return { header: null, newerHeader: null, info: null, key: null, problems: [] };
+  if (name.id === null) return { header: null, newerHeader: null, info: null, key: null, problems: [] };
   const problems: Problem[] = [];
   const read = (prefix: string, limit: number) => {
     const beside = `${prefix}.${name.id}`;

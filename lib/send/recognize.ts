@@ -1,0 +1,73 @@
+/**
+ * What a file to be sent is: anything that is recognized as no dump is more likely a mistake than meant.
+ *
+ * @module
+ */
+
+import { StreamSource } from "../bytes/stream_source.ts";
+import { decompressGzip } from "../bytes/gzip/member.ts";
+import { decompressZstd } from "../bytes/zstd/frame.ts";
+import { identify, type Identity, SAMPLE_END_SIZE } from "../kerneldump/identify.ts";
+import { MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
+import { FileSource } from "../os/file_source.ts";
+import { describeError } from "../os/system_error.ts";
+import { quote } from "../text/escape.ts";
+import { SendError } from "./failure.ts";
+
+/** What is no dump, in words that continue "it is". */
+const NO_DUMPS: Readonly<Partial<Record<Identity["kind"], string>>> = {
+  info: "an info file",
+  "core-txt": "crashinfo's report of a dump",
+  bounds: "the number of the next dump",
+  minfree: "how many KiB savecore leaves free",
+  "kernel-dump-header": "a kernel dump header",
+  key: "the key of an encrypted dump",
+  "device-image": "the image of a dump device, with the dump in it",
+};
+
+/**
+ * Refuses a file that is recognized as no dump.
+ *
+ * @throws {SendError} that says what it is, or that it cannot be read
+ */
+export async function refuseWhatIsNoDump(
+  path: string,
+  name: string,
+  start: Uint8Array,
+  size: number,
+): Promise<void> {
+  const end = await reading(path, (file) => file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE));
+  const identity = identify({ name, start, end, size });
+  const what = identity.kind === "unknown" ? identity.hint : NO_DUMPS[identity.kind] ?? null;
+  if (what === null) return;
+  throw new SendError(`Cannot send ${quote(path)}: it is ${what}; --force sends it all the same`);
+}
+
+/** The first bytes of a dump, below one compression; as they are if that cannot be read. */
+export async function plainBeginning(path: string, start: Uint8Array): Promise<Uint8Array> {
+  const identity = identify({ name: "", start, end: null, size: null });
+  if (identity.kind !== "compressed") return start;
+  return await reading(path, async (file) => {
+    const plain = new StreamSource(() =>
+      identity.compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
+    );
+    try {
+      return (await plain.read(0, MINIDUMP_HEADER_SIZE)).slice();
+    } finally {
+      plain.close();
+    }
+  });
+}
+
+async function reading<T>(path: string, use: (file: FileSource) => Promise<T>): Promise<T> {
+  try {
+    const file = FileSource.open(path);
+    try {
+      return await use(file);
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    throw new SendError(`Cannot read ${quote(path)}: ${describeError(error)}`);
+  }
+}
