@@ -16,6 +16,8 @@ const MOST_WAITING = 8;
 export class WorkerDumpReader implements DumpReader {
   readonly #root: string;
   #worker: Worker | undefined;
+  /** Gives up the question at hand. */
+  #giveUp: (why: string) => void = () => {};
   #number = 0;
   #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -39,6 +41,7 @@ export class WorkerDumpReader implements DumpReader {
   close(): void {
     this.#closed = true;
     this.#end();
+    this.#giveUp("The server stops");
   }
 
   /** The answer, or in words why there is none. */
@@ -65,6 +68,10 @@ export class WorkerDumpReader implements DumpReader {
         this.#end();
         resolve(`It was not read within ${patienceMs / 1000} s`);
       }, patienceMs);
+      this.#giveUp = (why) => {
+        clearTimeout(late);
+        resolve(why);
+      };
       worker.onmessage = ({ data }: MessageEvent<Reply>) => {
         if (data.number !== number) return;
         clearTimeout(late);

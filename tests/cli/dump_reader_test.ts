@@ -43,7 +43,11 @@ Deno.test("the reader may read nothing outside the directory, and says why a dum
     );
     assertMatch(String(await reader.read("vmcore.nobody.0")), /No such file/);
   } finally {
+    const pending = reader.read("vmcore.nobody.0");
+    await Promise.resolve();
     reader.close();
+    // Whoever waits is told, at once.
+    assertEquals(await pending, "The server stops");
   }
   assertEquals(await reader.read("vmcore.nobody.0"), "The server stops");
 });

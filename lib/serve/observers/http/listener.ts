@@ -24,6 +24,7 @@ export class HttpListener {
   readonly #accepting: Promise<void>;
   #freed: (() => void) | undefined;
   #closed = false;
+  readonly #ended = Promise.withResolvers<undefined>();
 
   constructor(socket: Deno.Listener, answer: (request: Request) => Promise<Answer>) {
     this.#socket = socket;
@@ -34,6 +35,7 @@ export class HttpListener {
   /** Ends all connections. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ended.resolve(undefined);
     this.#socket.close();
     for (const connection of this.#connections.keys()) close(connection);
     this.#freed?.();
@@ -70,7 +72,11 @@ export class HttpListener {
       timer = setTimeout(() => close(connection), ANSWER_MS);
       if (head === undefined) return;
       const request = typeof head === "string" ? parseRequest(head) : head;
-      const answer = "status" in request ? request : await this.#answerSafely(request);
+      // What is still being asked elsewhere keeps no server from stopping.
+      const answer = "status" in request
+        ? request
+        : await Promise.race([this.#answerSafely(request), this.#ended.promise]);
+      if (answer === undefined) return;
       const isHead = "method" in request && request.method === "HEAD";
       await writeAll(connection, encodeAnswer(answer, !isHead));
       await connection.closeWrite();

@@ -73,9 +73,17 @@ Deno.test("connections that say nothing keep the seventeenth waiting, not for ev
 });
 
 Deno.test("a listener that closes ends what is open", async () => {
-  const fixture = new Fixture(() => new Promise(() => {}));
+  const asked = Promise.withResolvers<void>();
+  const fixture = new Fixture(() => {
+    asked.resolve();
+    return new Promise(() => {});
+  });
   using connection = await fixture.connect();
   await connection.write(new TextEncoder().encode("GET /"));
+  // This one is being answered, for ever.
+  using asking = await fixture.connect();
+  await asking.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+  await asked.promise;
   const ended = connection.read(new Uint8Array(10)).catch(() => null);
   await fixture[Symbol.asyncDispose]();
   assertEquals(await ended, null);
