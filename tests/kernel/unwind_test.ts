@@ -1,0 +1,258 @@
+import { assertEquals } from "@std/assert";
+import type { ElfSymbol } from "../../lib/kernel/elf_symbols.ts";
+import { KernelMemory } from "../../lib/kernel/kernel_memory.ts";
+import { LoadedCode, type LoadedObject } from "../../lib/kernel/loaded_code.ts";
+import { machineOf } from "../../lib/kernel/machine/machines.ts";
+import { SymbolTable } from "../../lib/kernel/symbol_table.ts";
+import { unwind } from "../../lib/kernel/unwind.ts";
+import type { Memory } from "../../lib/kerneldump/memory.ts";
+
+const PAGE = 4096n;
+
+/** Memory of some pages, zeros but for what is written. */
+class Written {
+  readonly pages = new Map<bigint, Uint8Array>();
+
+  write(address: bigint, bytes: Uint8Array): void {
+    for (const [i, byte] of bytes.entries()) {
+      const at = address + BigInt(i);
+      const page = this.pages.get(at / PAGE) ?? new Uint8Array(4096);
+      this.pages.set(at / PAGE, page);
+      page[Number(at % PAGE)] = byte;
+    }
+  }
+
+  word(address: bigint, value: bigint, size: 4 | 8 = 8): void {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, value, true);
+    this.write(address, bytes.subarray(0, size));
+  }
+
+  memory(): Memory {
+    const { pages } = this;
+    const read = async function* (address: bigint, length: number) {
+      await Promise.resolve();
+      const page = pages.get(address / PAGE);
+      const inside = Number(address % PAGE);
+      if (page === undefined) {
+        yield { address, length, physicalAddress: null, bytes: null, missing: "not written" };
+        return;
+      }
+      const bytes = page.subarray(inside, inside + length);
+      yield { address, length: bytes.byteLength, physicalAddress: 0n, bytes, fileOffset: 0 };
+    };
+    return { addressBits: 64, readPhysical: read, readVirtual: read };
+  }
+}
+
+function code(
+  functions: Readonly<Record<string, bigint>>,
+  base: bigint,
+  modules: LoadedObject[] = [],
+): LoadedCode {
+  const symbols = Object.entries(functions).map(([name, value]): ElfSymbol => ({
+    name,
+    value,
+    size: 0x100n,
+    type: 2,
+    binding: 1,
+    sectionIndex: 1,
+  }));
+  const kernel = {
+    name: "kernel",
+    address: base,
+    size: 0x10000n,
+    file: null,
+    symbols: new SymbolTable(symbols, true),
+    debug: null,
+  };
+  return new LoadedCode([kernel, ...modules]);
+}
+
+async function trace(
+  architecture: string,
+  written: Written,
+  loaded: LoadedCode,
+  registers: Readonly<Record<string, bigint>>,
+): Promise<{ frames: string[]; end: string }> {
+  const machine = machineOf(architecture)!;
+  const memory = new KernelMemory(written.memory(), machine.format);
+  const facts = { osreldate: 1500501, pcbSize: null, trapFrameSize: null };
+  const { frames, end } = await unwind(
+    { memory, machine, facts, code: loaded },
+    new Map(Object.entries(registers)),
+  );
+  return {
+    frames: frames.map(({ pc, place, trap }) => {
+      const name = place?.symbol === undefined
+        ? place === null
+          ? `0x${pc.toString(16)}`
+          : `${place.object.name}+0x${(pc - place.object.address).toString(16)}`
+        : `${place.symbol.name}+0x${place.offset!.toString(16)}`;
+      return trap === null ? name : `${name} ${trap.kind} ${trap.name}`;
+    }),
+    end,
+  };
+}
+
+const TEXT = 0xffffffff80200000n;
+const STACK = 0xfffffe0000010000n;
+
+Deno.test("unwind() finds the caller of a call of NULL on amd64 by the return address on the stack", async () => {
+  const memory = new Written();
+  memory.write(TEXT, new Uint8Array(16));
+  // trap_pfault's frame, above it the trap frame that calltrap made.
+  const trapped = STACK + 0x100n;
+  memory.word(STACK, trapped + 0x200n);
+  memory.word(STACK + 8n, TEXT + 0x208n);
+  const frame = STACK + 16n;
+  memory.word(frame + 64n, trapped + 0x200n);
+  memory.word(frame + 120n, 12n, 4);
+  memory.word(frame + 128n, 0n);
+  memory.word(frame + 152n, 0n);
+  memory.word(frame + 160n, 0x20n);
+  memory.word(frame + 168n, 0x10286n);
+  memory.word(frame + 176n, trapped);
+  // What called NULL, and its caller in a module whose file is missing.
+  memory.word(trapped, TEXT + 0x320n);
+  memory.word(trapped + 0x200n, 0n);
+  memory.word(trapped + 0x208n, 0xffffffff80301234n);
+  const module = {
+    name: "crashme.ko",
+    address: 0xffffffff80300000n,
+    size: 0x2000n,
+    file: null,
+    symbols: null,
+    debug: null,
+  };
+  const functions = { trap_pfault: TEXT + 0x100n, calltrap: TEXT + 0x200n, caller: TEXT + 0x300n };
+  assertEquals(
+    await trace("amd64", memory, code(functions, TEXT, [module]), {
+      rip: TEXT + 0x110n,
+      rbp: STACK,
+      rsp: STACK - 8n,
+    }),
+    {
+      frames: ["trap_pfault+0x10", "calltrap+0x8 trap page fault", "0x0", "caller+0x20", "crashme.ko+0x1234"],
+      end: "frame-pointer-0",
+    },
+  );
+});
+
+Deno.test("unwind() ends where frames loop, and where the stack is not there", async () => {
+  const memory = new Written();
+  memory.word(STACK, STACK);
+  memory.word(STACK + 8n, TEXT + 0x110n);
+  const functions = { again: TEXT + 0x100n };
+  const registers = { rip: TEXT + 0x104n, rbp: STACK, rsp: STACK };
+  assertEquals((await trace("amd64", memory, code(functions, TEXT), registers)).end, "loop");
+  memory.word(STACK, 0xfffffe0000990000n);
+  assertEquals((await trace("amd64", memory, code(functions, TEXT), registers)).end, "stack-not-in-dump");
+});
+
+Deno.test("unwind() walks i386 frames through a trap frame at the saved ebp", async () => {
+  const memory = new Written();
+  const [text, stack] = [0x800000n, 0x20000000n];
+  memory.write(text, new Uint8Array(0x400).fill(0x90));
+  const frame = stack + 8n;
+  memory.word(stack, frame, 4);
+  // The entry's copy above the kernel: its return address alone says that a trap frame is there.
+  memory.word(stack + 4n, 0xffc00123n, 4);
+  memory.word(frame + 20n, stack + 0x100n, 4);
+  memory.word(frame + 44n, 12n, 4);
+  memory.word(frame + 52n, text + 0x240n, 4);
+  memory.word(frame + 56n, 0x20n, 4);
+  memory.word(stack + 0x100n, 0n, 4);
+  memory.word(stack + 0x104n, text + 0x310n, 4);
+  const functions = { trap: text + 0x100n, victim: text + 0x200n, caller: text + 0x300n };
+  assertEquals(
+    await trace("i386", memory, code(functions, text), { eip: text + 0x120n, ebp: stack, esp: stack - 8n }),
+    {
+      frames: ["trap+0x20", "0xffc00123 trap page fault", "victim+0x40", "caller+0x10"],
+      end: "frame-pointer-0",
+    },
+  );
+});
+
+Deno.test("unwind() walks riscv64 frames through a trap frame at the handler's sp, and ends at user mode", async () => {
+  const memory = new Written();
+  const [text, stack] = [0xffffffc000000000n, 0xffffffd000001000n];
+  // addi s0, sp, 16: the interrupted function has its frame.
+  memory.write(text, new Uint8Array(0x600));
+  memory.word(text + 0x200n, 0x01010413n, 4);
+  const handler = stack + 0x100n;
+  memory.word(handler - 16n, 0n);
+  memory.word(handler - 8n, text + 0x420n);
+  const kernel = handler;
+  const record = stack + 0x400n;
+  memory.word(kernel + 88n, record);
+  memory.word(kernel + 248n, text + 0x240n);
+  memory.word(kernel + 256n, 0x100n);
+  memory.word(kernel + 264n, 0x18n);
+  memory.word(kernel + 272n, 13n);
+  memory.word(record - 16n, 0n);
+  memory.word(record - 8n, text + 0x520n);
+  memory.word(record + 248n, 0x10000n);
+  memory.word(record + 272n, 8n);
+  const functions = {
+    do_trap_supervisor: text + 0x100n,
+    victim: text + 0x200n,
+    cpu_exception_handler_supervisor: text + 0x400n,
+    cpu_exception_handler_user: text + 0x500n,
+  };
+  assertEquals(
+    await trace("riscv64", memory, code(functions, text), { pc: text + 0x110n, s0: handler, sp: stack }),
+    {
+      frames: [
+        "do_trap_supervisor+0x10",
+        "cpu_exception_handler_supervisor+0x20 trap load page fault",
+        "victim+0x40",
+        "cpu_exception_handler_user+0x20 syscall null",
+      ],
+      end: "user-mode",
+    },
+  );
+});
+
+Deno.test("unwind() takes the link register of arm64 code that has no frame yet", async () => {
+  const memory = new Written();
+  const [text, stack] = [0xffff000000001000n, 0xffff000080001000n];
+  memory.write(text, new Uint8Array(0x600));
+  // stp x29, x30, [sp, #-16]! only: the fault comes before mov x29, sp.
+  memory.word(text + 0x200n, 0xa9bf7bfdn, 4);
+  const size = 288n;
+  memory.word(stack, stack + size + 0x80n);
+  const top = stack + 0x400n;
+  memory.word(stack, top);
+  memory.word(stack + 8n, text + 0x40cn);
+  const frame = top - size;
+  memory.word(frame, stack + 0x600n);
+  memory.word(frame + 8n, text + 0x310n);
+  memory.word(frame + 16n, text + 0x204n);
+  memory.word(frame + 24n, 0x60000005n);
+  memory.word(frame + 32n, 0x96000004n);
+  memory.word(frame + 40n, 0x10n);
+  memory.word(frame + 48n + 8n * 29n, stack + 0x600n);
+  memory.word(stack + 0x600n, 0n);
+  memory.word(stack + 0x608n, text + 0x510n);
+  const functions = {
+    do_el1h_sync: text + 0x100n,
+    victim: text + 0x200n,
+    caller: text + 0x300n,
+    handle_el1h_sync: text + 0x400n,
+    start: text + 0x500n,
+  };
+  assertEquals(
+    await trace("arm64", memory, code(functions, text), { pc: text + 0x120n, x29: stack, sp: stack }),
+    {
+      frames: [
+        "do_el1h_sync+0x20",
+        "handle_el1h_sync+0xc trap data abort in the kernel",
+        "victim+0x4",
+        "caller+0x10",
+        "start+0x10",
+      ],
+      end: "frame-pointer-0",
+    },
+  );
+});
