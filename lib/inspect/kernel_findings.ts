@@ -31,4 +31,6 @@ export interface KernelFindings {
   /** Empty if they were not asked for. */
   readonly processes: readonly (readonly [Process, ProcessDetails | null])[];
   readonly variables: readonly Variable[];
+  /** Files and lines of KDB's backtrace in the messages, by the messages' lines. */
+  readonly places: ReadonlyMap<string, string>;
 }

@@ -5,7 +5,9 @@
  */
 
 import { readAtOf, readSpan, type Source } from "../bytes/source.ts";
-import { openKernel, type ThreadStack } from "../kernel/kernel.ts";
+import { type Kernel, openKernel, type ThreadStack } from "../kernel/kernel.ts";
+import { placeOfMessage } from "../kernel/message_places.ts";
+import { findPanic } from "../kerneldump/messages/message_text.ts";
 import type { ProcessDetails } from "../kernel/process_details.ts";
 import type { Process } from "../kernel/threads.ts";
 import type { Variable } from "../kernel/variables.ts";
@@ -120,7 +122,18 @@ async function readWith(
     all: options.threads,
     processes,
     variables,
+    places: await placesIn(dump.contents.messages, kernel),
   };
+}
+
+/** The panic is told by the last messages: no more of them have places. */
+async function placesIn(messages: string | null, { code }: Kernel): Promise<ReadonlyMap<string, string>> {
+  const places = new Map<string, string>();
+  for (const line of findPanic(messages ?? "")?.lines ?? []) {
+    const place = await placeOfMessage(line, code);
+    if (place !== null) places.set(line, place);
+  }
+  return places;
 }
 
 /** What is needed lies anywhere: a small compressed dump is read whole, a large one only as a spooled one. */

@@ -144,11 +144,15 @@ function messageLine(line: string): string {
   return escapeLine(expandTabs(line));
 }
 
-function panicLines({ panic }: Findings, style: Style): string[] {
+function panicLines({ panic, kernel }: Findings, style: Style): string[] {
   if (panic === null) return [];
+  const told = (line: string) => {
+    const place = kernel?.places.get(line);
+    return messageLine(line) + (place === undefined ? "" : style.dim(` (${escapeLine(place)})`));
+  };
   return [
     style.bold("Last messages"),
     ...panic.before.map((line) => `  ${style.dim(messageLine(line))}`),
-    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(messageLine(line)) : messageLine(line)}`),
+    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(messageLine(line)) : told(line)}`),
   ];
 }
