@@ -214,6 +214,13 @@ export const inspectOptions = {
     defaultInWords: "ask on the terminal",
     help: "take the private key's passphrase from FILE's first line",
   },
+  since: { value: duration(), help: "of a directory, list only what crashed within this time" },
+  host: { value: text("NAME"), help: "of a directory, list only the dumps of this host" },
+  state: {
+    value: choice("whole", "partial", "truncated", "bad", "unknown", "orphaned", "unreadable"),
+    help: "of a directory, list only the dumps in this state",
+  },
+  limit: { value: count(1, 1_000_000), help: "of a directory, list only the newest N" },
   member: { value: text("NAME"), help: "print a member of a textdump, such as ddb.txt" },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
   kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },

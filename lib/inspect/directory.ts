@@ -18,8 +18,10 @@ import type { Thoroughness } from "./examination.ts";
 export type State =
   /** All of it is there. */
   | "whole"
-  /** It never arrived or was never saved completely. */
+  /** Its server says that it never arrived completely. */
   | "partial"
+  /** It is shorter than it should be, and nobody said so: the file was cut later, or never written to its end. */
+  | "truncated"
   /** Something else is wrong with it. */
   | "bad"
   | "unknown"
@@ -80,7 +82,30 @@ export async function listDirectory(directory: string, thoroughness: Thoroughnes
       entries.push(describeOrphan(directory, id, others));
     }
   }
-  return entries.toSorted((a, b) => compare(b.time ?? "", a.time ?? "") || compare(a.file, b.file));
+  return entries.toSorted((a, b) => compare(b.time ?? "", a.time ?? "") || compareNames(a.file, b.file));
+}
+
+/** Numbers in names sort as numbers: `vmcore.9` before `vmcore.10`. */
+const compareNames = new Intl.Collator("en", { numeric: true }).compare;
+
+/** Which dumps of a directory are asked for; `undefined` asks for all. */
+export interface Selection {
+  /** Milliseconds: not older than this by the time of the crash, or of the file. */
+  readonly sinceMs: number | undefined;
+  /** The name of the client in the dump directory, or in the dump. */
+  readonly host: string | undefined;
+  readonly state: State | undefined;
+  /** The newest so many. */
+  readonly limit: number | undefined;
+}
+
+/** Picks the entries that are asked for, in their order. */
+export function select(entries: readonly Entry[], selection: Selection, nowMs: number): Entry[] {
+  const { sinceMs, host, state, limit } = selection;
+  return entries.filter((entry) =>
+    (sinceMs === undefined || (entry.time !== null && Date.parse(entry.time) >= nowMs - sinceMs)) &&
+    (host === undefined || entry.host === host) && (state === undefined || entry.state === state)
+  ).slice(0, limit);
 }
 
 function compare(a: string, b: string): number {
@@ -193,11 +218,10 @@ function writtenAt(path: string): string | null {
   }
 }
 
+/** What only the server that received a dump can say. */
+const PARTIAL = ["received-incomplete", "received-holes", "received-no-verdict"];
 /** Problems that mean that something was left out, rather than damaged. */
-const PARTIAL = [
-  "received-incomplete",
-  "received-holes",
-  "received-no-verdict",
+const TRUNCATED = [
   "size-mismatch",
   "length-mismatch",
   "compressed-truncated",
@@ -208,5 +232,6 @@ const PARTIAL = [
 function stateOf({ complete, problems }: Findings): State {
   if (complete === true) return "whole";
   if (problems.some(({ code }) => PARTIAL.includes(code))) return "partial";
+  if (problems.some(({ code }) => TRUNCATED.includes(code))) return "truncated";
   return complete === false ? "bad" : "unknown";
 }

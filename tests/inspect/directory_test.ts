@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatDirectory } from "../../lib/inspect/tell/directory_text.ts";
 import { signatureTag } from "../../lib/kerneldump/files/panic_signature.ts";
-import { listDirectory } from "../../lib/inspect/directory.ts";
+import { type Entry, listDirectory, select } from "../../lib/inspect/directory.ts";
 import { styleFor } from "../../lib/text/style.ts";
 import { buildElfCore } from "../kerneldump/synthetic.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
@@ -93,5 +93,44 @@ Deno.test("formatDirectory() lines up, marks equal panics, and fits the terminal
       assertEquals(line.length <= 90, true, line);
     }
     assertStringIncludes(narrow, "\x1b[31mPARTIAL");
+  });
+});
+
+Deno.test("listDirectory() calls TRUNCATED what was cut, and PARTIAL only what its server calls so", async () => {
+  const files = {
+    ...receivedDump("w1.0", MINIDUMP.subarray(0, 30000), { header: { dumpLength: MINIDUMP.byteLength } }),
+    ...receivedDump("w1.1", MINIDUMP, { ending: "Dump incomplete: client timed out" }),
+    "vmcore.2": MINIDUMP.subarray(0, 9000),
+  };
+  await withFiles(files, async (directory) => {
+    const entries = await listDirectory(directory, "glance");
+    const states = Object.fromEntries(entries.map(({ file, state }) => [file, state]));
+    assertEquals(states, { "vmcore.w1.0": "truncated", "vmcore.w1.1": "partial", "vmcore.2": "truncated" });
+  });
+});
+
+Deno.test("listDirectory() sorts numbers as numbers where times are equal", async () => {
+  await withFiles(
+    Object.fromEntries([10, 9, 2, 100].map((n) => [`vmcore.${n}`, MINIDUMP])),
+    async (directory) => {
+      const entries = await listDirectory(directory, "glance");
+      assertEquals(entries.map(({ number }) => number), [2, 9, 10, 100]);
+    },
+  );
+});
+
+Deno.test("select() picks by time, host, state and count, and all of them where nothing is asked", async () => {
+  await withFiles(everyFate(), async (directory, path) => {
+    Deno.utimeSync(path("vmcore.7"), 7000, 7000);
+    const entries = await listDirectory(directory, "glance");
+    const all = { sinceMs: undefined, host: undefined, state: undefined, limit: undefined };
+    const files = (picked: readonly Entry[]) => picked.map(({ file }) => file);
+    const now = 7_000_000;
+    assertEquals(select(entries, all, now), entries);
+    assertEquals(files(select(entries, { ...all, sinceMs: 1_000_000 }, now)), ["vmcore.7", "vmcore.w1.1"]);
+    assertEquals(files(select(entries, { ...all, host: "w1" }, now)), ["vmcore.w1.1", "vmcore.w1.0"]);
+    assertEquals(files(select(entries, { ...all, host: "w1", limit: 1 }, now)), ["vmcore.w1.1"]);
+    assertEquals(files(select(entries, { ...all, state: "orphaned" }, now)), ["info.gone.4"]);
+    assertEquals(files(select(entries, { ...all, host: "none" }, now)), []);
   });
 });

@@ -5,7 +5,7 @@
  */
 
 import { formatDirectory } from "../../inspect/tell/directory_text.ts";
-import { listDirectory } from "../../inspect/directory.ts";
+import { listDirectory, select } from "../../inspect/directory.ts";
 import { type Examination, examine } from "../../inspect/examine.ts";
 import { type Findings, whyUnreadable } from "../../inspect/findings.ts";
 import type { KernelOptions } from "../../inspect/kernel_findings.ts";
@@ -21,7 +21,13 @@ import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
-import { checkDirectoryOptions, checkInspectOptions, loadPrivateKey, type Options } from "./options.ts";
+import {
+  checkDirectoryOptions,
+  checkInspectOptions,
+  checkSelection,
+  loadPrivateKey,
+  type Options,
+} from "./options.ts";
 import { printMember, printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
 import { writeStdout } from "../output.ts";
@@ -34,6 +40,7 @@ export async function runInspect(
 ): Promise<ExitStatus> {
   checkInspectOptions(options, operands);
   const directories = new Set(operands.filter(isDirectory));
+  checkSelection(options, directories.size);
   for (const directory of directories) checkDirectoryOptions(options, directory);
   const writes = options.output !== undefined || kernelOptions(options) !== undefined;
   await keepOnly("read", ...(writes ? ["write" as const] : []));
@@ -84,7 +91,9 @@ function isDirectory(path: string): boolean {
 
 /** @returns whether all dumps in it are whole */
 async function inspectDirectory(path: string, options: Options, titled: boolean): Promise<boolean> {
-  const entries = await listDirectory(path, options.verify ? "verify" : "glance");
+  const { since, host, state, limit } = options;
+  const listed = await listDirectory(path, options.verify ? "verify" : "glance");
+  const entries = select(listed, { sinceMs: since, host, state, limit }, Date.now());
   if (options.json) {
     await writeStdout(entries.map(toJsonLine).join(""));
   } else {
@@ -92,7 +101,7 @@ async function inspectDirectory(path: string, options: Options, titled: boolean)
     const style = styleFor(terminal, Deno.noColor);
     const title = titled ? `${style.bold(escapeLine(path))}\n` : "";
     const table = entries.length === 0
-      ? `No dumps in ${escapeLine(path)}\n`
+      ? `No ${listed.length === 0 ? "dumps" : "such dumps"} in ${escapeLine(path)}\n`
       : formatDirectory(entries, style, terminal ? terminalWidth() : null);
     await writeStdout(title + table);
   }

@@ -50,6 +50,21 @@ export function checkInspectOptions(options: Options, operands: readonly string[
   if (action !== undefined && operands.length > 1) throw new UsageError(`Option --${action} takes one FILE`);
 }
 
+/** What says nothing about a file. */
+const OF_DIRECTORIES = ["since", "host", "state", "limit"] as const;
+
+/**
+ * Refuses options that pick from a directory where there is none.
+ *
+ * @throws {UsageError}
+ */
+export function checkSelection(options: Options, directories: number): void {
+  const given = OF_DIRECTORIES.find((name) => options[name] !== undefined);
+  if (given !== undefined && directories === 0) {
+    throw new UsageError(`Option --${given} needs a directory`);
+  }
+}
+
 /** What says nothing about a directory of dumps. */
 const OF_FILES = [
   "output",

@@ -14,6 +14,7 @@ import { signatureTag } from "../../kerneldump/files/panic_signature.ts";
 const STATE_WORDS: Readonly<Record<State, string>> = {
   whole: "whole",
   partial: "PARTIAL",
+  truncated: "TRUNCATED",
   bad: "BAD",
   unknown: "?",
   orphaned: "ORPHANED",
@@ -22,6 +23,7 @@ const STATE_WORDS: Readonly<Record<State, string>> = {
 const STATE_STYLES: Readonly<Record<State, keyof Style>> = {
   whole: "green",
   partial: "red",
+  truncated: "red",
   bad: "red",
   unknown: "yellow",
   orphaned: "yellow",

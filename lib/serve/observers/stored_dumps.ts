@@ -13,7 +13,7 @@ export interface StoredDump {
   readonly time: string | null;
   readonly sizeBytes: number;
   readonly kind: string;
-  /** `whole`, `partial`, `bad`, `unknown`, `orphaned`, `unreadable`. */
+  /** `whole`, `partial`, `truncated`, `bad`, `unknown`, `orphaned`, `unreadable`. */
   readonly state: string;
   readonly panic: string | null;
   /** Equal for equal panics. */
