@@ -26,7 +26,8 @@ export interface DumpSymbols {
   readonly buildId: string | null;
 }
 
-const MAX_TABLE_BYTES = 64 * 2 ** 20;
+/** A kernel has some 100,000 symbols, in 3 MiB: this bounds what a size that lies makes us read. */
+const MAX_TABLE_BYTES = 16 * 2 ** 20;
 const MAX_SEGMENTS = 64;
 const MAX_DYNAMIC_ENTRIES = 256;
 const LOAD = 1;

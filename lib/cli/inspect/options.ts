@@ -23,7 +23,9 @@ export type Options = Values<typeof inspectOptions>;
 /** What is printed instead of the findings; one at a time. */
 const ACTIONS = ["physical", "virtual", "member", "output"] as const;
 /** What changes how findings are printed, and says nothing about an action. */
-const VIEWS = ["json", "dmesg", "verify", "threads", "processes"] as const;
+const VIEWS = ["json", "dmesg", "verify"] as const;
+/** What is asked about the kernel. */
+const ABOUT_THE_KERNEL = ["kernel", "modules", "threads", "processes", "variable", "spool"] as const;
 
 /**
  * Refuses options that contradict each other.
@@ -44,6 +46,16 @@ export function checkInspectOptions(options: Options, operands: readonly string[
     throw new UsageError("Option --length needs --physical or --virtual");
   }
   if (options.priorities && !options.dmesg) throw new UsageError("Option --priorities needs --dmesg");
+  // Messages alone are printed; with --json all stands side by side.
+  for (const name of ABOUT_THE_KERNEL) {
+    const given = options[name] !== undefined && options[name] !== false && String(options[name]) !== "";
+    if (given && options.dmesg && !options.json) {
+      throw new UsageError(`Option --${name} has no use with --dmesg, unless with --json`);
+    }
+    if (given && action !== undefined) {
+      throw new UsageError(`Options --${action} and --${name} exclude each other`);
+    }
+  }
   if (options["passphrase-file"] !== undefined && options["private-key"] === undefined) {
     throw new UsageError("Option --passphrase-file needs --private-key");
   }
@@ -73,10 +85,7 @@ const OF_FILES = [
   "virtual",
   "dmesg",
   "private-key",
-  "kernel",
-  "modules",
-  "threads",
-  "processes",
+  ...ABOUT_THE_KERNEL,
 ] as const;
 
 /**
@@ -85,7 +94,9 @@ const OF_FILES = [
  * @throws {UsageError}
  */
 export function checkDirectoryOptions(options: Options, directory: string): void {
-  const given = OF_FILES.find((name) => options[name] !== undefined && options[name] !== false);
+  const given = OF_FILES.find((name) =>
+    options[name] !== undefined && options[name] !== false && String(options[name]) !== ""
+  );
   if (given !== undefined) {
     throw new UsageError(`Option --${given} takes a dump, and ${quote(directory)} is a directory`);
   }

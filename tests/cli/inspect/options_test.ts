@@ -26,6 +26,9 @@ for (
     [["--length=4k", "a"], "Option --length needs --physical or --virtual"],
     [["--physical=1", "--length=0", "a"], "Option --length: expected a size of at least one byte"],
     [["--priorities", "a"], "Option --priorities needs --dmesg"],
+    [["--dmesg", "--threads", "a"], "Option --threads has no use with --dmesg, unless with --json"],
+    [["--virtual=1", "--kernel=k", "a"], "Options --virtual and --kernel exclude each other"],
+    [["--output=o", "--variable=hz", "a"], "Options --output and --variable exclude each other"],
     [["--passphrase-file=p", "a"], "Option --passphrase-file needs --private-key"],
   ] as [string[], string][]
 ) {
@@ -35,7 +38,15 @@ for (
 }
 
 for (
-  const args of [["--output=o"], ["--physical=1"], ["--virtual=1", "--raw"], ["--dmesg"], ["--private-key=k"]]
+  const args of [
+    ["--output=o"],
+    ["--physical=1"],
+    ["--virtual=1", "--raw"],
+    ["--dmesg"],
+    ["--private-key=k"],
+    ["--threads"],
+    ["--variable=hz"],
+  ]
 ) {
   Deno.test(`inspect refuses "${args.join(" ")}" for a directory, before it does anything`, () => {
     const parsed = parseCommand(inspectCommand, [...args, "dir"]);
@@ -51,6 +62,7 @@ for (
 
 Deno.test("inspect takes every combination that makes sense", () => {
   check("--json", "--dmesg", "--priorities", "--verify", "a", "b");
+  check("--json", "--dmesg", "--threads", "--kernel=k", "--variable=hz", "a", "b");
   check(
     "--virtual=0xffffffffffffffff",
     "--length=4k",
