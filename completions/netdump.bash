@@ -11,8 +11,8 @@ _netdump_value() {
     send:--server | send:-s | send:--client | send:-c | send:--client-port | send:--path | send:-p | send:--mtu | send:--window | send:--retries | send:--timeout | send:--hostname | send:--panic | send:--arch | send:--dump-version-string | send:--rate) kind='none' ;;
     send:--kernel) kind='12 13 14 main' ;;
     send:--header | send:--key) kind='file' ;;
-    inspect:--physical | inspect:--virtual | inspect:--length | inspect:--since | inspect:--host | inspect:--limit | inspect:--member | inspect:--variable) kind='none' ;;
-    inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules) kind='file' ;;
+    inspect:--physical | inspect:--virtual | inspect:--length | inspect:--since | inspect:--host | inspect:--limit | inspect:--member | inspect:--variable | inspect:--s3-endpoint) kind='none' ;;
+    inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules | inspect:--s3-credentials) kind='file' ;;
     inspect:--state) kind='whole partial truncated bad unknown orphaned unreadable' ;;
     inspect:--spool) kind='directory' ;;
     *) return 1 ;;
@@ -56,7 +56,7 @@ _netdump() {
       operand='file' most=1
       ;;
     inspect)
-      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --since --host --state --limit --member --output --kernel --modules --threads --processes --variable --spool --help --version'
+      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --since --host --state --limit --member --output --kernel --modules --threads --processes --variable --spool --s3-endpoint --s3-credentials --help --version'
       operand='file' most=1000000
       ;;
     completions)

@@ -130,6 +130,21 @@ export class ObjectStore {
     }
   }
 
+  /** What stands below a prefix up to the next slash, with it, in order. */
+  async folders(prefix: string): Promise<string[]> {
+    const query = { "list-type": "2", delimiter: "/", prefix };
+    const found: string[] = [];
+    let token: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const more: Record<string, string> = token === undefined ? {} : { "continuation-token": token };
+      const xml = await this.#askXml({ method: "GET", key: "", query: { ...query, ...more } });
+      for (const folder of elements(xml, "CommonPrefixes")) found.push(elementText(folder, "Prefix") ?? "");
+      token = elementText(xml, "NextContinuationToken");
+      if (elementText(xml, "IsTruncated") !== "true" || token === undefined) break;
+    }
+    return found;
+  }
+
   /** Begins an upload in parts; its id. */
   async beginUpload(key: string): Promise<string> {
     const xml = await this.#askXml({ method: "POST", key, query: { uploads: "" } });

@@ -22,7 +22,7 @@ import {
 import type { OpenedLayers } from "./open/layers.ts";
 import type { PrivateKey } from "./open/private_key.ts";
 import type { OnProgress } from "./judge/read_through.ts";
-import type { FileSource } from "../os/file_source.ts";
+import type { Source } from "../bytes/source.ts";
 import type { KernelFindings, KernelOptions } from "./kernel_findings.ts";
 import { summarize } from "./summary.ts";
 
@@ -41,11 +41,22 @@ export interface ExamineOptions {
   readonly kernel?: KernelOptions | undefined;
 }
 
+/** A file whose size is known. */
+export interface SizedSource extends Source {
+  readonly size: number;
+}
+
+/** A file that lies elsewhere than in a directory, open, and what lies beside it, by name. */
+export interface Elsewhere {
+  readonly file: SizedSource;
+  readonly beside: ReadonlyMap<string, Uint8Array>;
+}
+
 /** The file at hand, and how to go about it. */
 export interface Task {
   readonly path: string;
   readonly name: string;
-  readonly file: FileSource;
+  readonly file: SizedSource;
   readonly companions: Companions;
   readonly container: Container;
   readonly options: ExamineOptions;

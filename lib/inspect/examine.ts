@@ -28,6 +28,7 @@ import { FileSource } from "../os/file_source.ts";
 import type { Source } from "../bytes/source.ts";
 import {
   chooseHeader,
+  type Elsewhere,
   type ExamineOptions,
   makeFindings,
   type Task,
@@ -65,13 +66,18 @@ const STREAM_LIMIT = 256 * 2 ** 20;
 /**
  * Examines a file.
  *
+ * @param elsewhere where the file is, if not in a directory; it is closed with the examination
  * @throws {Error} of the file system if the file cannot be opened, or its beginning cannot be read
  */
-export async function examine(path: string, options: ExamineOptions): Promise<Examination> {
-  const file = FileSource.open(path);
+export async function examine(
+  path: string,
+  options: ExamineOptions,
+  elsewhere?: Elsewhere,
+): Promise<Examination> {
+  const file = elsewhere?.file ?? FileSource.open(path);
   try {
-    const name = basename(realName(path));
-    const companions = readCompanions(path);
+    const name = elsewhere === undefined ? basename(realName(path)) : basename(path);
+    const companions = readCompanions(path, elsewhere?.beside);
     const container = await openContainer(file, name);
     const examined = await examineContainer({ path, name, file, companions, container, options });
     return { ...examined, close: () => file.close() };

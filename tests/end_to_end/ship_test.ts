@@ -1,4 +1,6 @@
 /** `netdump serve --ship` against a real object store. */
+import { fromFileUrl } from "@std/path";
+import denoJson from "../../deno.json" with { type: "json" };
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
@@ -8,6 +10,7 @@ import { randomBytes, send } from "./send_process.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
 
+const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const SHIP = ["--ship", "s3://dumps/fleet/", "--no-dns"];
 const PATIENCE_MS = 60_000;
 const core = dumpBytes(1, 8192);
@@ -113,6 +116,53 @@ testWithSwift(
     } finally {
       await Deno.remove(dir, { recursive: true });
     }
+  },
+);
+
+/** Runs `netdump inspect` with the permissions of its task. */
+async function inspect(swift: Swift, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const run = denoJson.tasks.inspect.split(" ").slice(1, -2);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...run, MAIN, "inspect", ...args],
+    env: { ...swift.environment, NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+testWithSwift(
+  "inspect lists what was shipped by host, time and state, and reads a dump where it lies",
+  async () => {
+    await using swift = await Swift.start();
+    await using server = await ServerProcess.start({ args: SHIP, env: swift.environment });
+    const hosts = [await receiveDump(server), await receiveDump(server)];
+    await server.until(() => server.log("shipped").length === 2, PATIENCE_MS, "two dumps shipped");
+    await server.stop();
+    const lines = async (...args: string[]) =>
+      (await inspect(swift, "--json", "s3://dumps/fleet/", ...args)).out.trimEnd().split("\n")
+        .filter((line) => line !== "").map((line) => JSON.parse(line));
+    assertEquals((await lines()).map(({ host }) => host).sort(), hosts.toSorted());
+    assertEquals((await lines("--host", hosts[1]!)).map(({ host }) => host), [hosts[1]]);
+    assertEquals((await lines("--limit", "1")).length, 1);
+    assertEquals((await lines("--since", "1h")).length, 2);
+    assertEquals((await lines("--since", "1ms")).length, 0);
+    assertEquals((await lines("--state", "partial")).length, 0);
+    const table = await inspect(swift, "s3://dumps/fleet/");
+    assertEquals([table.code, table.err], [0, ""]);
+    const [entry] = await lines("--host", hosts[0]!);
+    // deno-lint-ignore no-explicit-any
+    const { name, key } = entry.objects.find(({ name }: any) => name.startsWith("vmcore"));
+    assertStringIncludes(table.out, key);
+    const there = await inspect(swift, "--json", `s3://dumps/${key}`);
+    const here = await inspect(swift, "--json", server.path(name));
+    assertEquals([there.code, there.err], [here.code, here.err]);
+    const { file: _, ...read } = JSON.parse(there.out);
+    const { file: __, ...wanted } = JSON.parse(here.out);
+    assertEquals(read, wanted);
+    const absent = await inspect(swift, `s3://dumps/${key}x`);
+    assertEquals(absent.code, 1);
+    assertStringIncludes(absent.err, "is not in the bucket");
   },
 );
 

@@ -11,6 +11,7 @@ import { type Findings, whyUnreadable } from "../../inspect/findings.ts";
 import type { KernelOptions } from "../../inspect/kernel_findings.ts";
 import { SymbolFileError } from "../../inspect/open/symbol_files.ts";
 import type { PrivateKey } from "../../inspect/open/private_key.ts";
+import { STORE_ADVICE, StoreError } from "../../archive/store_error.ts";
 import { describeError } from "../../os/system_error.ts";
 import { makeReport, makeUnreadableReport, toJsonLine } from "../../inspect/tell/report.ts";
 import type { ExamineOptions, Thoroughness } from "../../inspect/examination.ts";
@@ -21,7 +22,9 @@ import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
+import { isInBucket, isShelf, listShelf, openObject } from "./bucket.ts";
 import {
+  checkBucketOptions,
   checkDirectoryOptions,
   checkInspectOptions,
   checkSelection,
@@ -39,16 +42,24 @@ export async function runInspect(
   { options, operands }: Invocation<typeof inspectCommand>,
 ): Promise<ExitStatus> {
   checkInspectOptions(options, operands);
-  const directories = new Set(operands.filter(isDirectory));
+  const shelves = new Set(operands.filter(isShelf));
+  const directories = new Set(operands.filter((path) => isShelf(path) || isDirectory(path)));
   checkSelection(options, directories.size);
+  checkBucketOptions(options, operands);
   for (const directory of directories) checkDirectoryOptions(options, directory);
   const writes = options.output !== undefined || kernelOptions(options) !== undefined;
-  await keepOnly("read", ...(writes ? ["write" as const] : []));
+  await keepOnly(
+    "read",
+    ...(writes ? ["write" as const] : []),
+    ...(operands.some(isInBucket) ? ["net" as const, "env" as const] : []),
+  );
   const privateKey = await loadPrivateKey(options);
   let failed = false;
   for (const [index, path] of operands.entries()) {
     try {
-      const good = directories.has(path)
+      const good = shelves.has(path)
+        ? await inspectShelf(path, options)
+        : directories.has(path)
         ? await inspectDirectory(path, options, operands.length > 1)
         : await inspectFile(path, options, privateKey, { index, count: operands.length });
       failed ||= !good;
@@ -64,6 +75,9 @@ export async function runInspect(
 
 function describeFailure(path: string, error: unknown): string {
   if (error instanceof OperationError) return error.message;
+  if (error instanceof StoreError) {
+    return `Cannot read ${quote(path)}: ${escapeLine(error.message)}; ${STORE_ADVICE[error.failure]}`;
+  }
   if (error instanceof SymbolFileError) {
     const { cause } = error;
     const why = cause instanceof SyntaxError || cause instanceof TypeError
@@ -87,6 +101,12 @@ function isDirectory(path: string): boolean {
     // Opening the file tells what is wrong with it.
     return false;
   }
+}
+
+/** @returns that it could be listed */
+async function inspectShelf(path: string, options: Options): Promise<true> {
+  await writeStdout(await listShelf(path, options, styleFor(Deno.stdout.isTerminal(), Deno.noColor)));
+  return true;
 }
 
 /** @returns whether all dumps in it are whole */
@@ -133,7 +153,8 @@ async function inspectFile(
       onProgress: progress.update,
       kernel: kernelOptions(options),
     };
-    examination = await examine(path, examineOptions);
+    const elsewhere = isInBucket(path) ? await openObject(path, options) : undefined;
+    examination = await examine(path, examineOptions, elsewhere);
   } finally {
     progress.stop();
   }

@@ -102,6 +102,21 @@ export function checkDirectoryOptions(options: Options, directory: string): void
   }
 }
 
+/** What is about the store itself. */
+const OF_STORES = ["s3-endpoint", "s3-credentials"] as const;
+
+/**
+ * Refuses options about buckets where none is named.
+ *
+ * @throws {UsageError}
+ */
+export function checkBucketOptions(options: Options, operands: readonly string[]): void {
+  const ofStore = OF_STORES.find((name) => options[name] !== undefined);
+  if (ofStore !== undefined && !operands.some((path) => path.startsWith("s3://"))) {
+    throw new UsageError(`Option --${ofStore} needs s3://... as FILE`);
+  }
+}
+
 /** PEM files are a few KiB. */
 const PEM_LIMIT = 2 ** 20;
 

@@ -34,9 +34,15 @@ export interface Companions {
 const INFO_LIMIT = 1024 * 1024;
 const KEY_LIMIT = 4 * MAX_ENCRYPTED_KEY_SIZE;
 
-/** Reads what lies beside a dump. What is absent is `null`; what cannot be read is a problem. */
-export function readCompanions(path: string): Companions {
-  const real = resolveLink(path);
+/** Names of the files that may lie beside a dump and are read with it. */
+export function companionNames(dump: string): string[] {
+  const name = parseDumpName(dump);
+  return name === undefined ? [] : ["info", "kdh", "key"].map((prefix) => `${prefix}.${name.id}`);
+}
+
+/** Reads what lies beside a dump: in its directory, or given by name. What is absent is `null`; what cannot be read is a problem. */
+export function readCompanions(path: string, given?: ReadonlyMap<string, Uint8Array>): Companions {
+  const real = given === undefined ? resolveLink(path) : path;
   const name = parseDumpName(basename(real));
   if (name.id === null) return { header: null, newerHeader: null, info: null, key: null, problems: [] };
   const problems: Problem[] = [];
@@ -44,7 +50,9 @@ export function readCompanions(path: string): Companions {
     const beside = `${prefix}.${name.id}`;
     // A file is not its own companion.
     if (beside === basename(real)) return null;
-    const bytes = readIfThere(join(dirname(real), beside), limit, problems);
+    const bytes = given === undefined
+      ? readIfThere(join(dirname(real), beside), limit, problems)
+      : given.get(beside)?.slice(0, limit) ?? null;
     return bytes === null ? null : { name: beside, bytes };
   };
   const info = read("info", INFO_LIMIT);
