@@ -6,6 +6,7 @@
 import { MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { SendError } from "../send/failure.ts";
 import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
+import { toJsonLine } from "../text/json.ts";
 import { escapeLine } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
@@ -31,7 +32,7 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
       if (!options.quiet) bar = showProgress(job.dump.path, watch);
     });
     bar?.stop();
-    if (options.json) await writeStdout(JSON.stringify(result) + "\n");
+    if (options.json) await writeStdout(toJsonLine(result) + "\n");
     if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
     if (!options.quiet) { for (const line of summaryLines(result)) console.error(escapeLine(line)); }
     return result.finished ? ExitStatus.OK : ExitStatus.FAILED;

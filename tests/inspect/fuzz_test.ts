@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { examine } from "../../lib/inspect/examine.ts";
 import { formatHexDump } from "../../lib/inspect/tell/hex_dump.ts";
-import { makeReport, toJsonLine } from "../../lib/inspect/tell/report.ts";
+import { makeReport } from "../../lib/inspect/tell/report.ts";
+import { toJsonLine } from "../../lib/text/json.ts";
 import type { Thoroughness } from "../../lib/inspect/examination.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
 import { encodeKernelDumpKey } from "../../lib/kerneldump/files/key.ts";

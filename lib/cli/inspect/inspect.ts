@@ -13,7 +13,8 @@ import { SymbolFileError } from "../../inspect/open/symbol_files.ts";
 import type { PrivateKey } from "../../inspect/open/private_key.ts";
 import { STORE_ADVICE, StoreError } from "../../archive/store_error.ts";
 import { describeError } from "../../os/system_error.ts";
-import { makeReport, makeUnreadableReport, toJsonLine } from "../../inspect/tell/report.ts";
+import { toJsonLine } from "../../text/json.ts";
+import { makeReport, makeUnreadableReport } from "../../inspect/tell/report.ts";
 import type { ExamineOptions, Thoroughness } from "../../inspect/examination.ts";
 import { formatFindings } from "../../inspect/tell/text.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
@@ -66,7 +67,7 @@ export async function runInspect(
     } catch (error) {
       const message = describeFailure(path, error);
       console.error(`netdump: ${message}`);
-      if (options.json) await writeStdout(toJsonLine(makeUnreadableReport(path, message)));
+      if (options.json) await writeStdout(toJsonLine(makeUnreadableReport(path, message)) + "\n");
       failed = true;
     }
   }
@@ -115,7 +116,7 @@ async function inspectDirectory(path: string, options: Options, titled: boolean)
   const listed = await listDirectory(path, options.verify ? "verify" : "glance");
   const entries = select(listed, { sinceMs: since, host, state, limit }, Date.now());
   if (options.json) {
-    await writeStdout(entries.map(toJsonLine).join(""));
+    await writeStdout(entries.map((entry) => toJsonLine(entry) + "\n").join(""));
   } else {
     const terminal = Deno.stdout.isTerminal();
     const style = styleFor(terminal, Deno.noColor);
@@ -192,7 +193,7 @@ async function show(
   }
   if (options.json) {
     const parts = { messages: options.dmesg, priorities: options.priorities };
-    await writeStdout(toJsonLine(makeReport(findings, parts)));
+    await writeStdout(toJsonLine(makeReport(findings, parts)) + "\n");
   } else if (options.dmesg) {
     await printMessages(findings, options, index, count);
   } else {

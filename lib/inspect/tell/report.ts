@@ -171,15 +171,6 @@ function parseUptime(uptime: string): number {
   return seconds;
 }
 
-/** C1 controls, and what turns text around: JSON allows them, a terminal obeys them (P8). */
-const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
-/** A value as one line of JSON in which nothing drives a terminal. */
-export function toJsonLine(value: unknown): string {
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value).replace(UNSAFE, escape) + "\n";
-}
-
 function reportHeader(header: HeaderFacts): HeaderReport {
   return {
     source: header.source,

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { examine } from "../../../lib/inspect/examine.ts";
-import { makeReport, type Report, toJsonLine } from "../../../lib/inspect/tell/report.ts";
+import { makeReport, type Report } from "../../../lib/inspect/tell/report.ts";
+import { toJsonLine } from "../../../lib/text/json.ts";
 import { formatFindings } from "../../../lib/inspect/tell/text.ts";
 import { styleFor } from "../../../lib/text/style.ts";
 import { buildElfCore, buildMessageBuffer, buildMinidump } from "../../kerneldump/synthetic.ts";
@@ -25,7 +26,11 @@ async function show(
     examination.close();
     const findings = { ...examination.findings, file: name };
     const report = makeReport(findings, { messages, priorities: false });
-    shown = { report, json: toJsonLine(report), text: formatFindings(findings, styleFor(false, true)) };
+    shown = {
+      report,
+      json: toJsonLine(report) + "\n",
+      text: formatFindings(findings, styleFor(false, true)),
+    };
   });
   return shown!;
 }
