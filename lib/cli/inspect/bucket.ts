@@ -9,7 +9,7 @@ import { ObjectSource } from "../../archive/object_source.ts";
 import { ObjectStore } from "../../archive/object_store.ts";
 import type { Elsewhere } from "../../inspect/examination.ts";
 import { companionNames } from "../../inspect/open/companions.ts";
-import { toJsonLine } from "../../inspect/tell/report.ts";
+import { toJsonLine } from "../../text/json.ts";
 import { escapeLine, quote } from "../../text/escape.ts";
 import { type Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
@@ -42,7 +42,7 @@ export async function listShelf(path: string, options: Options, style: Style): P
     limit: options.limit ?? Infinity,
   };
   const entries = await Array.fromAsync(readCatalogue(store, prefix, query));
-  if (options.json) return entries.map(({ all }) => toJsonLine(all)).join("");
+  if (options.json) return entries.map(({ all }) => toJsonLine(all) + "\n").join("");
   if (entries.length === 0) return `No dumps in ${escapeLine(path)}\n`;
   const rows = [["HOST", "NO.", "TIME (UTC)", "SIZE", "STATE", "PANIC", "CORE"], ...entries.map(row)];
   return formatTable(rows, ALIGNMENTS, (cell, at) => at === 0 ? style.bold(cell) : cell).join("\n") + "\n";
