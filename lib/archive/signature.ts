@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 
 /** Who asks. */
 export interface Credentials {
@@ -26,6 +26,7 @@ export interface UnsignedRequest {
   readonly payloadSha256: string;
 }
 
+const HMAC_BLOCK_BYTES = 64;
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** The headers to send: those given, and the date, payload hash, token and signature. `host` is left to `fetch`. */
@@ -55,7 +56,10 @@ export function signHeaders(
   ].join("\n");
   const toSign = [ALGORITHM, time, scope, sha256Hex(canonical)].join("\n");
   const key = scope.split("/").reduce<string | Uint8Array>(hmac, `AWS4${secretKey}`);
-  const signature = createHmac("sha256", key).update(toSign).digest("hex");
+  const signature = Array.from(
+    hmac(key, toSign),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  ).join("");
   sent.authorization =
     `${ALGORITHM} Credential=${accessKey}/${scope},SignedHeaders=${names},Signature=${signature}`;
   return sent;
@@ -82,8 +86,13 @@ export function basicTime(unixMs: number): string {
   return `${new Date(unixMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
 }
 
+/** HMAC-SHA256 (RFC 2104): that of node:crypto warns on stderr in Deno 2.4. */
 function hmac(key: string | Uint8Array, text: string): Uint8Array {
-  return createHmac("sha256", key).update(text).digest();
+  const bytes = typeof key === "string" ? new TextEncoder().encode(key) : key;
+  const block = new Uint8Array(HMAC_BLOCK_BYTES);
+  block.set(bytes.length > HMAC_BLOCK_BYTES ? createHash("sha256").update(bytes).digest() : bytes);
+  const inner = createHash("sha256").update(block.map((byte) => byte ^ 0x36)).update(text).digest();
+  return createHash("sha256").update(block.map((byte) => byte ^ 0x5c)).update(inner).digest();
 }
 
 /** All but letters, digits, `-`, `.`, `_` and `~` as `%XX`. */
