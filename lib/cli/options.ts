@@ -193,6 +193,7 @@ export const sendOptions = {
   arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },
   "dump-version-string": { value: text("TEXT"), help: "kernel version for a header built anew" },
   rate: { value: size, help: "most bytes per second" },
+  "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
   quiet: { short: "q", help: "no progress, no summary" },
   json: { help: "print the result as JSON on stdout" },
   ...globalOptions,

@@ -20,7 +20,7 @@ import { ProgressBar } from "./progress.ts";
 export async function runSend(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
   const { options } = invocation;
   const job = toJob(invocation);
-  await keepOnly("read", "net", "sys");
+  await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
@@ -74,6 +74,7 @@ function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
     timeoutMs: options.timeout,
     kernel: options.kernel,
     bytesPerSecond: options.rate,
+    native: !options["no-native"],
   };
 }
 

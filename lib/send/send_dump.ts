@@ -11,6 +11,7 @@ import {
   MAX_PAYLOAD_SIZE,
 } from "../protocol/message.ts";
 import { type DumpChoice, loadDump, type LoadedDump } from "./load_dump.ts";
+import { openClientSocket } from "../udp/open.ts";
 import { openSocket, resolveServer } from "./endpoints.ts";
 import { SendError } from "./failure.ts";
 import { ETHERNET_MTU, mtuTowards } from "../os/interface_mtu.ts";
@@ -44,6 +45,8 @@ export interface SendJob {
   readonly timeoutMs: number;
   readonly kernel: KernelVersion | undefined;
   readonly bytesPerSecond: number | undefined;
+  /** Whether the system's library may move datagrams; a kernel that is imitated sends one at a time. */
+  readonly native: boolean;
 }
 
 /** How it went: the value of `--json`, whose keys the README documents. */
@@ -106,9 +109,10 @@ export async function sendDump(
     const herald = job.path === undefined ? new Uint8Array() : new TextEncoder().encode(`${job.path}\0`);
     const payloads = { herald, header: dump.header.bytes, key: dump.key };
     const sender = makeSender(job, dump, herald.byteLength, payloadSize(job, server.address));
+    const socket = openSocket(client.address, client.port);
     const transmitter = new Transmitter({
       sender,
-      socket: openSocket(client.address, client.port),
+      openSocket: (onError) => openClientSocket(socket, onError, job.native && job.kernel === undefined),
       server,
       dump: dump.open,
       payloads,

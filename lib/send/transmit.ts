@@ -4,6 +4,8 @@
  * @module
  */
 import { decodeAck } from "../protocol/message.ts";
+import type { ClientSocket } from "../udp/client_socket.ts";
+import type { Peer } from "../udp/datagram_socket.ts";
 import { Datagrams, type SmallPayloads } from "./datagrams.ts";
 import { SendError } from "./failure.ts";
 import { describeError } from "../os/system_error.ts";
@@ -25,7 +27,8 @@ const TRANSIENT = new Set(["ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "ECONNR
 /** All that a dump's transmission needs. */
 export interface Transmission {
   readonly sender: Sender;
-  readonly socket: Deno.DatagramConn;
+  /** Makes the client's socket; the errors of its sends go to `onError`. */
+  readonly openSocket: (onError: (error: unknown) => void) => Promise<ClientSocket>;
   /** Where the HERALD goes. */
   readonly server: { readonly address: string; readonly port: number };
   readonly dump: OpenDump;
@@ -36,7 +39,8 @@ export interface Transmission {
 /** Sends one dump over a socket. */
 export class Transmitter {
   readonly #sender: Sender;
-  readonly #socket: Deno.DatagramConn;
+  readonly #openSocket: Transmission["openSocket"];
+  #socket!: ClientSocket;
   readonly #rate: RateLimit | undefined;
   readonly #reader: ReadAhead;
   readonly #datagrams: Datagrams;
@@ -44,7 +48,7 @@ export class Transmitter {
   readonly #turn = new MessageChannel();
   readonly #nap = new Int32Array(new SharedArrayBuffer(4));
   readonly #end = Promise.withResolvers<void>();
-  #peer: Deno.NetAddr;
+  #peer: Peer;
   #serverPort: number | undefined;
   #pumpDue = false;
   /** When a short wait in the next turn is over. */
@@ -54,13 +58,13 @@ export class Transmitter {
   #ended = false;
 
   constructor(transmission: Transmission) {
-    const { sender, socket, server, dump, payloads, rate } = transmission;
+    const { sender, openSocket, server, dump, payloads, rate } = transmission;
     this.#sender = sender;
-    this.#socket = socket;
+    this.#openSocket = openSocket;
     this.#rate = rate;
     this.#reader = new ReadAhead(dump, () => this.#pumpSoon());
     this.#datagrams = new Datagrams(sender, dump, this.#reader, payloads);
-    this.#peer = { transport: "udp", hostname: server.address, port: server.port };
+    this.#peer = { hostname: server.address, port: server.port };
     this.#turn.port1.onmessage = () => this.#pump();
   }
 
@@ -77,7 +81,9 @@ export class Transmitter {
   async run(signal: AbortSignal): Promise<void> {
     const abort = () =>
       this.#end.reject(new SendError("Interrupted: the server keeps what arrived as an incomplete dump"));
+    this.#socket = await this.#openSocket(this.#onSendError);
     signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
     const receiving = this.#receive();
     const reading = this.#reader.run().catch((error) => this.#end.reject(error));
     try {
@@ -98,29 +104,33 @@ export class Transmitter {
   async #receive(): Promise<void> {
     const buffer = new Uint8Array(RECEIVE_BUFFER_SIZE);
     while (!this.#ended) {
-      let datagram: Uint8Array;
-      let from: Deno.NetAddr;
+      let received: [datagram: Uint8Array, from: Peer];
       try {
-        [datagram, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
+        received = await this.#socket.receive(buffer);
       } catch (error) {
         if (this.#ended || isTransient(error)) continue;
         this.#end.reject(new SendError(`Cannot receive acks: ${describeError(error)}`));
         return;
       }
-      // Acks of the server's address count from whatever port (reference section 2.1).
-      if (from.hostname !== this.#peer.hostname) continue;
-      const seqno = decodeAck(datagram);
-      if (seqno === undefined) continue;
-      if (this.#serverPort === undefined) {
-        // A late ack of an earlier dump must not lead this one astray.
-        if (seqno !== seqnoOf(0)) continue;
-        this.#serverPort = from.port;
-        this.#peer = { ...this.#peer, port: from.port };
-      }
-      this.#sender.acknowledge(seqno, performance.now());
-      this.#pumpSoon();
+      this.#take(...received);
+      this.#socket.drain(this.#take);
     }
   }
+
+  readonly #take = (datagram: Uint8Array, from: Peer): void => {
+    // Acks of the server's address count from whatever port (reference section 2.1).
+    if (from.hostname !== this.#peer.hostname) return;
+    const seqno = decodeAck(datagram);
+    if (seqno === undefined) return;
+    if (this.#serverPort === undefined) {
+      // A late ack of an earlier dump must not lead this one astray.
+      if (seqno !== seqnoOf(0)) return;
+      this.#serverPort = from.port;
+      this.#peer = { ...this.#peer, port: from.port };
+    }
+    this.#sender.acknowledge(seqno, performance.now());
+    this.#pumpSoon();
+  };
 
   #pumpSoon(): void {
     if (this.#pumpDue) return;
@@ -146,14 +156,15 @@ export class Transmitter {
       else this.#wakeAt(this.#sender.wakeAt(), performance.now());
     } catch (error) {
       this.#end.reject(error);
+    } finally {
+      this.#socket.flush();
     }
   }
 
   #send(number: number): void {
     const datagram = this.#datagrams.get(number);
     this.#rate?.spend(datagram.byteLength);
-    // The call leaves at once; only with a full socket buffer it waits, and the datagram stays as it is meanwhile.
-    this.#socket.send(datagram, this.#peer).then(undefined, this.#onSendError);
+    this.#socket.send(datagram, this.#peer);
   }
 
   readonly #onSendError = (error: unknown): void => {

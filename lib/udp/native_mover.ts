@@ -30,6 +30,8 @@ export class NativeMover {
   readonly #receiving: Batch;
   readonly #sending: Batch;
   readonly #acks = new Uint8Array(BATCH * ACK_SIZE);
+  /** What sockets were told last that pieces are cut into. */
+  readonly #segmentSizes = new Map<number, number>();
   readonly #ackView = new DataView(this.#acks.buffer);
 
   constructor(libc: Libc) {
@@ -75,9 +77,9 @@ export class NativeMover {
     return this.#option(fd, Constant.SO_RCVBUF) ?? 0;
   }
 
-  /** Has the system cut what is sent into datagrams of an ack each; returns whether it can (UDP_SEGMENT, Linux 4.18). */
-  askSegmentation(fd: number): boolean {
-    const value = new Uint32Array([ACK_SIZE]);
+  /** Has the system cut what is sent into datagrams of this size, an ack's; returns whether it can (UDP_SEGMENT, Linux 4.18). */
+  askSegmentation(fd: number, bytes = ACK_SIZE): boolean {
+    const value = new Uint32Array([bytes]);
     const { SOL_UDP, UDP_SEGMENT } = Constant;
     return this.#libc.setsockopt(fd, SOL_UDP, UDP_SEGMENT, new Uint8Array(value.buffer), 4) === 0;
   }
@@ -121,6 +123,31 @@ export class NativeMover {
   }
 
   /**
+   * Sends `piece[0, length)` as datagrams of `size` bytes, the last perhaps shorter.
+   *
+   * @returns whether it went, as a whole: if not, nothing did
+   */
+  sendPiece(
+    fd: number,
+    piece: Uint8Array<ArrayBuffer>,
+    length: number,
+    size: number,
+    address: number,
+    port: number,
+  ): boolean {
+    if (!this.#segment(fd, size)) return false;
+    this.#sending.setName(0, address, port);
+    const { names } = this.#sending;
+    const went = this.#libc.sendto(fd, piece, BigInt(length), Constant.MSG_DONTWAIT, names, Layout.SOCKADDR);
+    return Number(went) === length;
+  }
+
+  /** Has a socket cut nothing of what is sent by other ways from now on. */
+  sendWhole(fd: number): void {
+    this.#segment(fd, 0);
+  }
+
+  /**
    * Sends acks, each as a datagram of its own.
    *
    * @returns how many went; fewer than there are if the system's queue is full
@@ -139,6 +166,14 @@ export class NativeMover {
       if (went < count) break;
     }
     return sent;
+  }
+
+  /** Has a socket's pieces cut into datagrams of so many bytes, or not at all. */
+  #segment(fd: number, size: number): boolean {
+    if (size === (this.#segmentSizes.get(fd) ?? 0)) return true;
+    if (!this.askSegmentation(fd, size)) return false;
+    this.#segmentSizes.set(fd, size);
+    return true;
   }
 
   #isDatagram(fd: number): boolean {

@@ -5,6 +5,12 @@
  * @module
  */
 import { parseAddress } from "../protocol/ipv4.ts";
+import {
+  type ClientSocket,
+  DenoClientSocket,
+  NativeClientSocket,
+  type OnSendError,
+} from "./client_socket.ts";
 import type { DatagramSockets } from "./datagram_socket.ts";
 import { DenoSockets } from "./deno_socket.ts";
 import { openLibc } from "./native_abi.ts";
@@ -28,6 +34,29 @@ export async function openSockets(address: string | null): Promise<DatagramSocke
   const mover = new NativeMover(libc);
   const abilities = await tryMover(mover, address);
   return abilities === undefined ? new DenoSockets() : new NativeSockets(mover, abilities);
+}
+
+/**
+ * The quicker way for a client's socket, and gives up the permission for it.
+ *
+ * @param conn the socket; from now on the returned one's
+ * @param onError takes the errors of sends
+ * @param native whether the system's library may be used
+ */
+export async function openClientSocket(
+  conn: Deno.DatagramConn,
+  onError: OnSendError,
+  native: boolean,
+): Promise<ClientSocket> {
+  const libc = native ? openLibc() : undefined;
+  await Deno.permissions.revoke({ name: "ffi" });
+  if (libc === undefined) return new DenoClientSocket(conn, onError);
+  const mover = new NativeMover(libc);
+  const abilities = await tryMover(mover, "127.0.0.1");
+  const fd = mover.descriptorOf(conn.addr as Deno.NetAddr);
+  if (!abilities?.segments || fd === undefined) return new DenoClientSocket(conn, onError);
+  mover.askReceiveBuffer(fd);
+  return new NativeClientSocket(conn, onError, mover, fd);
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Runs `netdump send` as a process of its own, and makes the dumps it sends. */
+import denoJson from "../../deno.json" with { type: "json" };
 import { fromFileUrl, join } from "@std/path";
 import { seededRandom } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 /** The permissions of `deno task send`. */
-const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-sys=networkInterfaces"];
+const PERMISSIONS = denoJson.tasks.send.split(" ").slice(2, -2);
 
 /** What a finished process left. */
 export interface Ended {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { existsSync } from "@std/fs/exists";
 import { receiverPermissions, startReceiver } from "../../lib/serve/receiver_pool.ts";
-import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
+import { LIBC_PATHS, openLibc } from "../../lib/udp/native_abi.ts";
 import { freshAddress } from "../end_to_end/addresses.ts";
 import { TempDir } from "../temp_dir.ts";
 import type { Attempts, Outcome, Playground } from "./sandbox_worker.ts";
@@ -14,7 +14,7 @@ const ALLOWED: readonly (keyof Attempts)[] = [
 ];
 
 /** The library of this machine, if receivers can use it here. */
-const library = LIBC_PATHS.find(existsSync);
+const library = openLibc() === undefined ? undefined : LIBC_PATHS.find(existsSync);
 
 for (const ffi of library === undefined ? [[]] : [[], [library]]) {
   const way = ffi.length === 0 ? "Deno's datagrams" : "native datagrams";

@@ -78,7 +78,7 @@ const datagram = (i: number, size = 2 + i % 1000) => new Uint8Array(size).fill(i
 for (const [kind, [open, isThere]] of Object.entries(KINDS)) {
   const test = (name: string, fn: (sockets: DatagramSockets) => Promise<void>) =>
     Deno.test({
-      name: `${name}, by ${kind}${isThere ? "" : " [skipped: glibc on 64-bit Linux is not there]"}`,
+      name: `${name}, by ${kind}${isThere ? "" : " [skipped: no glibc on 64-bit Linux with Deno 2.5]"}`,
       ignore: !isThere,
       // Which turn of the event loop is the quickest here is still tried when a test is over.
       sanitizeOps: false,

@@ -10,8 +10,13 @@ export interface Window {
   readonly size: number;
   /** The largest it may become. */
   readonly most: number;
-  /** A round trip's worth of messages has been acknowledged or lost; `used` if the window was what limited it. */
-  onRound(delivered: number, lost: number, used: boolean): void;
+  /**
+   * A round trip's worth of messages has been acknowledged or lost.
+   *
+   * @param used whether the window was what limited it
+   * @param roundTripMs how long a round trip takes at least, what waits in buffers left aside
+   */
+  onRound(delivered: number, lost: number, used: boolean, roundTripMs: number): void;
   /** No ack came for a while. */
   onTimeout(): void;
   /** What was taken for loss last was only delay. */
@@ -31,6 +36,12 @@ export class FixedWindow implements Window {
 
 /** Most messages in flight of an adaptive window: their acks still fit a socket's usual receive buffer. */
 const MOST = 256;
+/**
+ * What any server's socket holds: two of a kernel's batches fit the buffer that Linux gives by default. More is in flight only where the
+ * way is so long that it is the way that holds it.
+ */
+const HELD_BYTES = 2 * MAX_BATCH_SIZE;
+const LONG_WAY_MS = 2;
 /** Bytes that may always be in flight, within 2 and 16 messages: on a lossy path, waiting does not make it better. */
 const LEAST_BYTES = 32768;
 
@@ -43,7 +54,8 @@ const STEP = 1 / 2;
 /**
  * A window that starts with a little more than a kernel's batch, doubles until messages are lost, then grows by
  * steps and shrinks in proportion to what was lost: a receive buffer that overflows shows as a large share and is
- * backed away from, while a per cent of noise on the line costs a per cent of the window.
+ * backed away from, while a per cent of noise on the line costs a per cent of the window. On a short way it ends with what
+ * any server's socket holds: more would fill a buffer, and gain nothing.
  *
  * Every server must take a kernel's batch. The one message more tells a server that holds back acks because of the
  * kernel's ack masks (P4) that this client is no kernel.
@@ -51,6 +63,8 @@ const STEP = 1 / 2;
 export class AdaptiveWindow implements Window {
   readonly most = MOST;
   readonly #least: number;
+  /** Messages that any server's socket holds. */
+  readonly #held: number;
   #exact: number;
   #beforeLoss: number;
   #doubling = true;
@@ -58,6 +72,7 @@ export class AdaptiveWindow implements Window {
   constructor(payloadSize: number) {
     const first = Math.min(MOST, Math.ceil(MAX_BATCH_SIZE / payloadSize) + 1);
     this.#least = Math.max(2, Math.min(16, Math.floor(LEAST_BYTES / payloadSize)));
+    this.#held = Math.max(first, Math.min(MOST, Math.floor(HELD_BYTES / payloadSize)));
     this.#exact = first;
     this.#beforeLoss = first;
   }
@@ -66,15 +81,16 @@ export class AdaptiveWindow implements Window {
     return Math.floor(this.#exact);
   }
 
-  onRound(delivered: number, lost: number, used: boolean): void {
+  onRound(delivered: number, lost: number, used: boolean, roundTripMs: number): void {
+    const most = roundTripMs < LONG_WAY_MS ? this.#held : this.most;
     if (lost > 0) {
       const share = lost / (delivered + lost);
       this.#shrink(1 - (this.#doubling ? share : share / 2));
       this.#doubling = false;
     } else if (used && this.#doubling) {
-      this.#exact = Math.min(this.most, 2 * this.#exact);
+      this.#exact = Math.max(this.#exact, Math.min(most, 2 * this.#exact));
     }
-    if (used && !this.#doubling) this.#exact = Math.min(this.most, this.#exact + STEP);
+    if (used && !this.#doubling) this.#exact = Math.max(this.#exact, Math.min(most, this.#exact + STEP));
   }
 
   onTimeout(): void {

@@ -240,7 +240,7 @@ export class WindowSender implements Sender {
   #endRound(order: number): void {
     const round = this.#round;
     if (order < round.end) return;
-    this.#window.onRound(round.delivered, round.lost, round.used);
+    this.#window.onRound(round.delivered, round.lost, round.used, this.#roundTrip.leastMs);
     round.end = this.#flight.transmissions;
     round.delivered = 0;
     round.lost = 0;

@@ -226,8 +226,8 @@ export class Acknowledgement {
    * of many rounds would make a bad path look like a good one.
    */
   #noteLostResends(): void {
-    if (!this.#rounds.isOpen) return;
     const batch = this.#batch;
+    if (!this.#rounds.isOpen || !this.#sharesBits) return;
     let lost = 0;
     for (let place = 0; place <= batch.high; place++) {
       if (batch.has(place) && !batch.isAcked(place) && !this.#rounds.cameIn(place)) lost++;
@@ -304,6 +304,12 @@ export class Acknowledgement {
   /** Whether so many packets cannot have been lost in the first transmission and again in each round. */
   #isOutOfTheQuestion(misses: number): boolean {
     const leastLoss = this.#isInterrupted ? LOSS_WHEN_INTERRUPTED : undefined;
-    return this.#loss.chanceOfLosing(misses * (this.#rounds.barren + 1), leastLoss) <= PROOF;
+    return this.#loss.chanceOfLosing(misses * (this.#rounds.barren + 1), leastLoss, this.#sharesBits) <=
+      PROOF;
+  }
+
+  /** Whether packets came that share a bit of a mask: a wrong word then costs a hole, and else nothing. */
+  get #sharesBits(): boolean {
+    return this.#batch.high >= MASK_BITS;
   }
 }

@@ -48,11 +48,12 @@ export class PathLoss {
    * The chance that so many packets are all lost, if each is lost independently.
    *
    * @param leastLoss the path is not taken to be better than this
+   * @param careful whether what a few packets tell is not taken for certain
    */
-  chanceOfLosing(count: number, leastLoss = LEAST_LOSS): number {
-    // Laplace's rule of succession: after n packets without a loss, the next is lost with a chance of 1 in n + 2. On a path that is
-    // known to lose, a further loss makes the next one more likely: what a few packets tell is not known for certain.
-    const seen = this.#lost > 0 ? 1 : 0;
+  chanceOfLosing(count: number, leastLoss = LEAST_LOSS, careful = false): number {
+    // Laplace's rule of succession: after n packets without a loss, the next is lost with a chance of 1 in n + 2. Carefully, on a path
+    // that is known to lose, a further loss makes the next one more likely.
+    const seen = careful && this.#lost > 0 ? 1 : 0;
     let chance = 1;
     for (let i = 0; i < count; i++) {
       const loss = (this.#lost + seen * i + 1) / (this.#arrived + this.#lost + seen * i + 2);

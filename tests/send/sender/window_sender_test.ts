@@ -161,20 +161,39 @@ Deno.test("seqnoOf() and numberOf() go on when seqnos wrap after 2^32 messages",
   for (const number of wrapping) assertEquals(numberOf(seqnoOf(number), number - 3), number);
 });
 
+/** Round-trip times of a short way, whose buffers are what holds a flight, and of a long one. */
+const [SHORT_MS, LONG_MS] = [0.1, 20];
+
 Deno.test("AdaptiveWindow doubles until messages are lost, then keeps what got through", () => {
   const window = new AdaptiveWindow(1448);
   assertEquals(window.size, 47);
-  window.onRound(47, 0, true);
+  window.onRound(47, 0, true, LONG_MS);
   assertEquals(window.size, 94);
-  window.onRound(47, 47, true);
+  window.onRound(47, 47, true, LONG_MS);
   assertEquals(window.size, 47);
-  for (let round = 0; round < 1000; round++) window.onRound(47, 0, true);
+  for (let round = 0; round < 1000; round++) window.onRound(47, 0, true, LONG_MS);
   assertEquals(window.size, 256);
+});
+
+Deno.test("AdaptiveWindow fills no more of a server's socket than two of a kernel's batches on a short way", () => {
+  for (const payloadSize of [524, 1448, 4096, 8948]) {
+    const window = new AdaptiveWindow(payloadSize);
+    for (let round = 0; round < 1000; round++) {
+      window.onRound(47, 0, true, SHORT_MS);
+      assert(window.size * payloadSize <= 2 * 65536 || window.size === Math.ceil(65536 / payloadSize) + 1);
+    }
+    assertEquals(window.size, Math.min(256, Math.floor(2 * 65536 / payloadSize)));
+    // What a long way holds is not given up at once when the way gets shorter.
+    for (let round = 0; round < 10; round++) window.onRound(47, 0, true, LONG_MS);
+    const { size } = window;
+    window.onRound(47, 0, true, SHORT_MS);
+    assertEquals(window.size, size);
+  }
 });
 
 Deno.test("AdaptiveWindow does not grow where it is not what limits the flight", () => {
   const window = new AdaptiveWindow(1448);
-  for (let round = 0; round < 100; round++) window.onRound(10, 0, false);
+  for (let round = 0; round < 100; round++) window.onRound(10, 0, false, SHORT_MS);
   assertEquals(window.size, 47);
 });
 
