@@ -26,6 +26,8 @@ import type { OpenDump } from "./read_ahead.ts";
 const BEGINNING_SIZE = SAMPLE_START_SIZE;
 /** No info file is larger: strings of 512 bytes in all, escaped, and a few lines. */
 const MAX_INFO_SIZE = 65536;
+/** What is read of a file beside the dump; the largest of them is info. */
+const MAX_COMPANION_SIZE = MAX_INFO_SIZE;
 
 /** What the user named. */
 export interface DumpChoice {
@@ -94,8 +96,16 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
 
 async function openForReading(path: string): Promise<Deno.FsFile> {
   try {
+    // Before it is opened: that would wait for the other end of a FIFO for ever, deaf to signals.
+    const { isFile, isDirectory } = await Deno.stat(path);
+    if (!isFile) {
+      throw new SendError(
+        `Cannot send ${quote(path)}: it is ${isDirectory ? "a directory" : "not a regular file"}`,
+      );
+    }
     return await Deno.open(path);
   } catch (error) {
+    if (error instanceof SendError) throw error;
     throw new SendError(`Cannot open ${quote(path)}: ${describeError(error)}`);
   }
 }
@@ -171,10 +181,23 @@ function headerOf(
   }
 }
 
+/** Reads a file beside the dump, or one that was named in its place: all of it if it is as small as those are. */
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await Deno.readFile(path);
+    if (!(await Deno.stat(path)).isFile) {
+      throw new SendError(`Cannot read ${quote(path)}: it is not a regular file`);
+    }
+    using file = await Deno.open(path);
+    // A byte more than any may have shows that it has too many.
+    const bytes = new Uint8Array(MAX_COMPANION_SIZE + 1);
+    let size = 0;
+    for (let count: number | null = 0; count !== null && size < bytes.byteLength;) {
+      count = await file.read(bytes.subarray(size));
+      size += count ?? 0;
+    }
+    return bytes.subarray(0, size);
   } catch (error) {
+    if (error instanceof SendError) throw error;
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new SendError(`Cannot read ${quote(path)}: ${describeError(error)}`);
   }

@@ -222,6 +222,32 @@ Deno.test("zstd: passes over skippable frames and reads frames that follow each 
   }]);
 });
 
+/** A frame with a window of a megabyte and these blocks, each its header's low byte by hand. */
+function handMadeFrame(...blocks: number[][]): number[] {
+  return [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x50, ...blocks.flat()];
+}
+
+Deno.test("zstd: hundreds of thousands of empty frames cost no memory each, and little time", async () => {
+  const frame = handMadeFrame([0x01, 0x00, 0x00]);
+  const frames = 200_000;
+  const bytes = new Uint8Array(frames * frame.length);
+  for (let i = 0; i < frames; i++) bytes.set(frame, i * frame.length);
+  const before = Deno.memoryUsage().rss;
+  const { output, end } = await decompress("zstd", bytes);
+  assertEquals([output.byteLength, end], [0, { reason: "end", consumed: bytes.byteLength }]);
+  const grown = Deno.memoryUsage().rss - before;
+  assertEquals(grown < 200 * 2 ** 20, true, `${grown} bytes more`);
+});
+
+Deno.test("zstd: a frame cannot reach what the one before it left in memory", async () => {
+  const secret = handMadeFrame([0x01 | 4 << 3, 0x00, 0x00, ...new TextEncoder().encode("abcd")]);
+  // A compressed block without literals, with one sequence: offset 1, length 3.
+  const thief = handMadeFrame([0x05 | 6 << 3, 0x00, 0x00, 0x00, 0x01, 0x54, 0x00, 0x02, 0x00, 0x01]);
+  const { output, end } = await decompress("zstd", new Uint8Array([...secret, ...thief]));
+  assertEquals(new TextDecoder().decode(output), "abcd");
+  assertEquals(end.reason, "corrupt");
+});
+
 Deno.test("zstd: refuses windows and dictionaries that no kernel asks for, without allocating them", async () => {
   const window = await decompress("zstd", unhex("28b52ffd 00 ff 010000"));
   assertEquals(window.end.reason, "unsupported");

@@ -10,7 +10,7 @@ import { isGarbage, type StreamEnd } from "../stream_end.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { CorruptStreamError, ensure } from "./corrupt.ts";
 import { LiteralsDecoder } from "./literals.ts";
-import { OutputWindow } from "./output_window.ts";
+import { type OutputMemory, OutputWindow } from "./output_window.ts";
 import { SequencesDecoder } from "./sequences.ts";
 import { XxHash64 } from "./xxhash64.ts";
 
@@ -44,10 +44,11 @@ export async function* decompressZstd(
   options: { readonly checksum: boolean },
 ): AsyncGenerator<Uint8Array, StreamEnd> {
   const reader = new ByteReader(source);
+  const memory: OutputMemory = { bytes: new Uint8Array() };
   let consumed = 0;
   try {
     do {
-      yield* decompressFrame(reader, options.checksum, source.size);
+      yield* decompressFrame(reader, options.checksum, source.size, memory);
       consumed = reader.position;
       // zstd's own streams may have several frames; the kernel writes one.
     } while (await beginsFrame(reader));
@@ -78,6 +79,7 @@ async function* decompressFrame(
   reader: ByteReader,
   checksum: boolean,
   sourceSize: number | null,
+  memory: OutputMemory,
 ): AsyncGenerator<Uint8Array, void> {
   const magic = littleEndian(await take(reader, 4), 0, 4);
   if (Math.floor(magic / 16) === SKIPPABLE_MAGIC) {
@@ -89,7 +91,7 @@ async function* decompressFrame(
   ensure(magic === MAGIC, "there is no frame");
   const { windowBytes, contentBytes, hasChecksum, singleSegment } = await readFrameHeader(reader);
   const blockLimit = Math.min(MAX_BLOCK, windowBytes);
-  const out = new OutputWindow(windowBytes, blockLimit);
+  const out = new OutputWindow(windowBytes, blockLimit, memory);
   const literals = new LiteralsDecoder(blockLimit);
   const sequences = new SequencesDecoder();
   const hash = checksum && hasChecksum ? new XxHash64() : undefined;

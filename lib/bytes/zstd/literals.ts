@@ -22,11 +22,12 @@ interface Head {
 /** Decodes the literals of one block after another; a block may use the Huffman table of an earlier one. */
 export class LiteralsDecoder {
   #table: HuffmanTable | undefined;
-  readonly #buffer: Uint8Array;
+  #buffer = new Uint8Array();
+  readonly #limit: number;
 
   /** @param limit the most literals that a block can have */
   constructor(limit: number) {
-    this.#buffer = new Uint8Array(limit);
+    this.#limit = limit;
   }
 
   /**
@@ -37,7 +38,9 @@ export class LiteralsDecoder {
    */
   decode(bytes: Uint8Array, end: number): { literals: Uint8Array; end: number } {
     const head = readHead(bytes, end);
-    ensure(head.regenerated <= this.#buffer.byteLength, "a block has too many literals");
+    ensure(head.regenerated <= this.#limit, "a block has too many literals");
+    // Not before a block has some: a frame of none must cost no memory.
+    if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(this.#limit);
     const literals = this.#buffer.subarray(0, head.regenerated);
     if (head.type === RAW) {
       ensure(head.end + head.regenerated <= end, "literals are cut");

@@ -11,19 +11,31 @@ const SLACK = 2 ** 20;
 /** Copies up to this length are faster in a loop than in a call. */
 const SHORT_COPY = 32;
 
+/** Memory that one frame after another may use: a stream of a million small frames must not take a million times a megabyte. */
+export interface OutputMemory {
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** Collects output block by block; its memory is the window and a constant, and grows only as output comes. */
 export class OutputWindow {
   readonly #windowBytes: number;
   readonly #blockLimit: number;
+  readonly #memory: OutputMemory;
   #buffer: Uint8Array<ArrayBuffer>;
   #blockStart = 0;
   #end = 0;
 
-  /** @param blockLimit the most output of one block */
-  constructor(windowBytes: number, blockLimit: number) {
+  /**
+   * @param blockLimit the most output of one block
+   * @param memory of earlier frames; what they left there cannot be reached
+   */
+  constructor(windowBytes: number, blockLimit: number, memory: OutputMemory = { bytes: new Uint8Array() }) {
     this.#windowBytes = windowBytes;
     this.#blockLimit = blockLimit;
-    this.#buffer = new Uint8Array(Math.min(SLACK, windowBytes) + 2 * blockLimit);
+    this.#memory = memory;
+    const least = Math.min(SLACK, windowBytes) + 2 * blockLimit;
+    if (memory.bytes.byteLength < least) memory.bytes = new Uint8Array(least);
+    this.#buffer = memory.bytes;
   }
 
   /** Makes room for another block. */
@@ -33,7 +45,7 @@ export class OutputWindow {
       if (this.#buffer.byteLength < full) {
         const larger = new Uint8Array(Math.min(full, 2 * this.#buffer.byteLength));
         larger.set(this.#buffer.subarray(0, this.#end));
-        this.#buffer = larger;
+        this.#buffer = this.#memory.bytes = larger;
       } else {
         this.#buffer.copyWithin(0, this.#end - this.#windowBytes, this.#end);
         this.#end = this.#windowBytes;
