@@ -52,7 +52,7 @@ _netdump() {
       options='--dir --bind --path --exec --webhook --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-native --http --http-public --http-host --no-dns --ship --s3-endpoint --s3-credentials --ship-rate --ship-keep --log-format --trace --quiet --help --version'
       ;;
     send)
-      options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --force --hostname --panic --arch --dump-version-string --rate --no-native --quiet --json --help --version'
+      options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --force --hostname --panic --arch --dump-version-string --rate --no-native --check --quiet --json --help --version'
       operand='file' most=1
       ;;
     inspect)

@@ -81,6 +81,7 @@ complete -c netdump -n '__netdump_command send' -l arch -r -f -d 'architecture f
 complete -c netdump -n '__netdump_command send' -l dump-version-string -r -f -d 'kernel version for a header built anew'
 complete -c netdump -n '__netdump_command send' -l rate -r -f -d 'most bytes per second'
 complete -c netdump -n '__netdump_command send' -l no-native -d 'move datagrams by Deno\'s operations only, one at a time'
+complete -c netdump -n '__netdump_command send' -l check -d 'ask whether a server is there that would take a dump, and send none'
 complete -c netdump -n '__netdump_command send' -s q -l quiet -d 'no progress, no summary'
 complete -c netdump -n '__netdump_command send' -l json -d 'print the result as JSON on stdout'
 complete -c netdump -n '__netdump_command send' -s h -l help -d 'show this help and exit'

@@ -194,6 +194,7 @@ export const sendOptions = {
   "dump-version-string": { value: text("TEXT"), help: "kernel version for a header built anew" },
   rate: { value: size, help: "most bytes per second" },
   "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
+  check: { help: "ask whether a server is there that would take a dump, and send none" },
   quiet: { short: "q", help: "no progress, no summary" },
   json: { help: "print the result as JSON on stdout" },
   ...globalOptions,
@@ -270,10 +271,11 @@ export const serveCommand = {
 export const sendCommand = {
   name: "send",
   summary: "replay a dump to a netdump server",
-  operands: { placeholder: "VMCORE", least: 1, most: 1, completion: "file" },
+  operands: { placeholder: "VMCORE", least: 0, most: 1, completion: "file" },
   options: sendOptions,
   examples: [
     ["netdump send --server 192.0.2.10 vmcore.w1.0", "replay a dump with its header"],
+    ["netdump send --check --server 192.0.2.10", "is a server there that would take a dump?"],
     ["netdump send -s dumphost --kernel 14 --hostname test vmcore", "send as a FreeBSD 14 kernel would"],
     [
       "netdump send -s 127.0.0.1 -c 127.0.0.2 --rate 10M --json vmcore.0",

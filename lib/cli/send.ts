@@ -7,10 +7,11 @@ import { MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { SendError } from "../send/failure.ts";
 import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
 import { toJsonLine } from "../text/json.ts";
-import { escapeLine } from "../text/escape.ts";
+import { escapeLine, quote } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { keepOnly } from "./permissions.ts";
+import { runCheck } from "./send_check.ts";
 import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
@@ -18,7 +19,12 @@ import { ProgressBar } from "./progress.ts";
 
 /** Runs `netdump send`: 0 only if the server acknowledged FINISHED. */
 export async function runSend(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
-  const { options } = invocation;
+  const { options, operands } = invocation;
+  if (options.check && operands.length > 0) {
+    throw new UsageError(`Option --check sends no dump: unexpected argument ${quote(operands[0]!)}`);
+  }
+  if (options.check) return await runCheck(invocation);
+  if (operands.length === 0) throw new UsageError("Missing VMCORE");
   const job = toJob(invocation);
   await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();

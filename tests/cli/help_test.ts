@@ -46,7 +46,7 @@ Deno.test("commandHelp() shows brackets around operands that may be left out", (
   const usage = (command: Command) => commandHelp(command).split("\n")[2];
   assertEquals(commands.map(usage), [
     "Usage: netdump serve [OPTION...]",
-    "Usage: netdump send [OPTION...] VMCORE",
+    "Usage: netdump send [OPTION...] [VMCORE]",
     "Usage: netdump inspect [OPTION...] FILE...",
     "Usage: netdump completions [OPTION...] bash|zsh|fish",
     "Usage: netdump help [OPTION...] [COMMAND]",

@@ -231,7 +231,6 @@ const USAGE_ERRORS: [command: Command, args: string[], message: string][] = [
   [serveCommand, ["vmcore"], 'Unexpected argument "vmcore"'],
   [serveCommand, ["-"], 'Unexpected argument "-"'],
   [serveCommand, ["--", "-D"], 'Unexpected argument "-D"'],
-  [sendCommand, ["-s", "h"], "Missing VMCORE"],
   [sendCommand, ["-s", "h", "a", "b\x07"], 'Unexpected argument "b\\x07"'],
   [sendCommand, ["vmcore"], "Option --server HOST[:PORT] is required"],
   [inspectCommand, [], "Missing FILE"],

@@ -1,0 +1,89 @@
+/**
+ * `netdump send --check`: from options to a check, from its result to text, JSON and an exit status.
+ *
+ * @module
+ */
+import { HERALD_PORT, MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
+import { type CheckResult, checkServer } from "../send/check.ts";
+import { openSocket, resolveServer } from "../send/endpoints.ts";
+import { SendError } from "../send/failure.ts";
+import { escapeLine } from "../text/escape.ts";
+import { toJsonLine } from "../text/json.ts";
+import { ExitStatus, OperationError } from "./exit_status.ts";
+import type { sendCommand } from "./options.ts";
+import { writeStdout } from "./output.ts";
+import { type Invocation, UsageError } from "./parse.ts";
+import { keepOnly } from "./permissions.ts";
+
+/** Whoever is waited for is named after this. */
+const WAITING_MS = 1500;
+
+/** Runs the check: 0 only if a kernel's dump would be taken. */
+export async function runCheck({ options }: Invocation<typeof sendCommand>): Promise<ExitStatus> {
+  const { server, client, path, retries, timeout } = options;
+  if (new TextEncoder().encode(path ?? "").byteLength >= MAX_HERALD_PATH_SIZE) {
+    throw new UsageError(`Option --path: expected at most ${MAX_HERALD_PATH_SIZE - 1} bytes`);
+  }
+  await keepOnly("read", "net", "sys");
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort();
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  const waiting = setTimeout(() => {
+    if (!options.quiet) console.error(escapeLine(`Waiting for an answer from ${server.host} ...`));
+  }, WAITING_MS);
+  try {
+    const address = await resolveServer(server.host);
+    const conn = openSocket(client ?? "0.0.0.0", options["client-port"]);
+    const socket = {
+      receive: async (buffer: Uint8Array<ArrayBuffer>) =>
+        await conn.receive(buffer) as [Uint8Array, Deno.NetAddr],
+      send: async (datagram: Uint8Array, to: { readonly hostname: string; readonly port: number }) => {
+        await conn.send(datagram, { transport: "udp", ...to });
+      },
+    };
+    let result: CheckResult;
+    try {
+      const job = {
+        path,
+        retries,
+        timeoutMs: timeout,
+        server: { hostname: address, port: server.port ?? HERALD_PORT },
+      };
+      result = await checkServer(job, socket, interrupt.signal);
+    } finally {
+      conn.close();
+    }
+    if (options.json) await writeStdout(toJsonLine(result) + "\n");
+    if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
+    else if (!options.quiet) { for (const line of summaryLines(result)) console.error(escapeLine(line)); }
+    return result.ready ? ExitStatus.OK : ExitStatus.FAILED;
+  } catch (error) {
+    if (error instanceof SendError) throw new OperationError(error.message);
+    throw error;
+  } finally {
+    clearTimeout(waiting);
+    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+function summaryLines({ server, answeredBy, roundTripMs, path, strangeAnswers }: CheckResult): string[] {
+  const lines = [
+    `${server} would take a dump: ${answeredBy} answered after ${(roundTripMs ?? 0).toFixed(1)} ms.`,
+  ];
+  if (path !== null) {
+    lines.push(
+      `Whether the path ${
+        JSON.stringify(path)
+      } was taken cannot be known: a server that refuses it answers all the same.`,
+    );
+  }
+  for (const { from, why } of strangeAnswers) lines.push(`${from} answered, too: ${STRANGE[why]}.`);
+  return lines;
+}
+
+const STRANGE = {
+  "other-address": "a kernel does not hear it",
+  "wrong-seqno": "with a number that was not sent",
+  "no-ack": "with something that is no acknowledgement",
+} as const;

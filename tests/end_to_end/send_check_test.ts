@@ -1,0 +1,38 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { freshAddress, freshPort } from "./addresses.ts";
+import { send } from "./send_process.ts";
+import { ServerProcess } from "./server_process.ts";
+
+Deno.test("send --check finds a server that would take a dump, which logs it as a check and keeps nothing", async () => {
+  await using server = await ServerProcess.start({ args: ["--no-dns"] });
+  const to = `${server.address}:${server.port}`;
+  const told = await send("--check", "-s", to);
+  assertEquals([told.code, told.stdout], [0, ""]);
+  assertMatch(
+    told.stderr,
+    new RegExp(`^${to} would take a dump: ${server.address}:\\d+ answered after [\\d.]+ ms\\.\\n$`),
+  );
+  const json = await send("--check", "-s", to, "--json", "-q", "--path", "somewhere");
+  assertEquals([json.code, json.stderr], [0, ""]);
+  const { ready, answeredBy, finishedAcked, path, error } = JSON.parse(json.stdout);
+  assertEquals([ready, finishedAcked, path, error], [true, true, "somewhere", null]);
+  assertStringIncludes(answeredBy, server.address);
+  await server.until(() => server.log("empty").length === 2, 20_000, "the checks");
+  assertStringIncludes(server.log("empty")[0]!.message, "a check");
+  assertEquals(server.names(), []);
+});
+
+Deno.test("send --check says what is wrong where nobody answers, and what it waits for", async () => {
+  const nobody = `${freshAddress()}:${freshPort()}`;
+  const { code, stderr } = await send("--check", "-s", nobody, "--retries", "3", "--timeout", "600ms");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Waiting for an answer from");
+  assertStringIncludes(stderr, `No answer from ${nobody}`);
+});
+
+Deno.test("send --check takes no dump, and a dump is asked for without it", async () => {
+  const surplus = await send("--check", "-s", "127.0.0.1", "vmcore.w1.0");
+  assertEquals([surplus.code, surplus.stderr.includes("--check sends no dump")], [2, true]);
+  const missing = await send("-s", "127.0.0.1");
+  assertEquals([missing.code, missing.stderr.includes("Missing VMCORE")], [2, true]);
+});

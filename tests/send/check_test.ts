@@ -1,0 +1,110 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { decodeHeraldPath } from "../../lib/protocol/herald_path.ts";
+import { MessageType } from "../../lib/protocol/message.ts";
+import { type CheckResult, checkServer, type CheckSocket } from "../../lib/send/check.ts";
+import type { Peer } from "../../lib/udp/datagram_socket.ts";
+
+const SERVER: Peer = { hostname: "192.0.2.1", port: 20023 };
+const SESSION: Peer = { hostname: "192.0.2.1", port: 40000 };
+
+function ack(seqno: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, seqno);
+  return bytes;
+}
+
+/** What a server answers to a message: datagrams and whom they are from. */
+type Answers = (
+  type: number,
+  seqno: number,
+  to: Peer,
+) => readonly (readonly [bytes: Uint8Array, from: Peer])[];
+
+/** A socket whose other end answers at once. */
+class AnsweringSocket implements CheckSocket {
+  readonly sent: { type: number; seqno: number; to: Peer; bytes: Uint8Array }[] = [];
+  readonly #answers: Answers;
+  readonly #queue: (readonly [Uint8Array, Peer])[] = [];
+  #wake: () => void = () => {};
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  async receive(): Promise<[Uint8Array, Peer]> {
+    while (this.#queue.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
+    return [...this.#queue.shift()!];
+  }
+
+  send(bytes: Uint8Array, to: Peer): Promise<void> {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const [type, seqno] = [view.getUint32(0), view.getUint32(4)];
+    this.sent.push({ type, seqno, to, bytes });
+    this.#queue.push(...this.#answers(type, seqno, to));
+    this.#wake();
+    return Promise.resolve();
+  }
+}
+
+async function check(
+  answers: Answers,
+  path?: string,
+): Promise<{ result: CheckResult; socket: AnsweringSocket }> {
+  const socket = new AnsweringSocket(answers);
+  const job = { server: SERVER, path, retries: 2, timeoutMs: 20 };
+  return { result: await checkServer(job, socket, new AbortController().signal), socket };
+}
+
+Deno.test("checkServer() sends a HERALD and a FINISHED to whoever answered, and nothing else", async () => {
+  const { result, socket } = await check((_, seqno) => [[ack(seqno), SESSION]], "a/b");
+  assertEquals([result.ready, result.answeredBy, result.finishedAcked, result.error, result.path], [
+    true,
+    "192.0.2.1:40000",
+    true,
+    null,
+    "a/b",
+  ]);
+  assertEquals(socket.sent.map(({ type, seqno, to }) => [type, seqno, to]), [
+    [MessageType.HERALD, 1, SERVER],
+    [MessageType.FINISHED, 2, SESSION],
+  ]);
+  assertEquals(decodeHeraldPath(socket.sent[0]!.bytes.subarray(24)).kind !== "none", true);
+});
+
+Deno.test("checkServer() tells answers from another address as what they are: a kernel never gets through", async () => {
+  const other: Peer = { hostname: "192.0.2.9", port: 40000 };
+  const { result } = await check((_, seqno) => [[ack(seqno), other]]);
+  assertEquals([result.ready, result.answeredBy], [false, null]);
+  assertEquals(result.strangeAnswers, [{ from: "192.0.2.9:40000", why: "other-address", seqno: 1 }]);
+  assertStringIncludes(result.error!, "192.0.2.1:20023 was asked and 192.0.2.9:40000 answered");
+});
+
+Deno.test("checkServer() tells a wrong number, and what is no ack", async () => {
+  const wrong = await check((_, seqno) => [[ack(seqno + 1), SESSION]]);
+  assertStringIncludes(wrong.result.error!, "acknowledged number 2 for the HERALD's number 1");
+  const echo = await check(() => [[new Uint8Array(24), SERVER]]);
+  assertStringIncludes(echo.result.error!, "it is no netdump server");
+  assertEquals(echo.result.strangeAnswers, [{ from: "192.0.2.1:20023", why: "no-ack", seqno: null }]);
+});
+
+Deno.test("checkServer() tries again as kernels do, and tells silence from a dump that cannot be ended", async () => {
+  const silent = await check(() => []);
+  assertStringIncludes(silent.result.error!, "No answer from 192.0.2.1:20023");
+  assertEquals(silent.socket.sent.length, 3);
+  const stuck = await check((type, seqno) => type === MessageType.HERALD ? [[ack(seqno), SESSION]] : []);
+  assertStringIncludes(stuck.result.error!, "acknowledged the HERALD but not FINISHED");
+  assertEquals([stuck.result.ready, stuck.result.answeredBy], [false, "192.0.2.1:40000"]);
+  let tries = 0;
+  const lossy = await check((_, seqno) => ++tries % 2 === 1 ? [] : [[ack(seqno), SESSION]]);
+  assertEquals([lossy.result.ready, lossy.socket.sent.length], [true, 4]);
+});
+
+Deno.test("checkServer() is not led astray by late copies, and bounds what it tells of strangers", async () => {
+  const { result } = await check((_, seqno) => [
+    ...Array.from({ length: 20 }, (_, i) => [ack(7), { hostname: `192.0.2.${100 + i}`, port: 1 }] as const),
+    [ack(1), SESSION],
+    [ack(1), SESSION],
+    ...(seqno === 2 ? [[ack(2), SESSION] as const] : []),
+  ]);
+  assertEquals([result.ready, result.strangeAnswers.length], [true, 8]);
+});
