@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { realFileSystem } from "../../lib/os/file_system.ts";
 import type { EventName, EventOf, ServerEvent } from "../../lib/serve/events.ts";
-import type { Report } from "../../lib/serve/orders.ts";
+import type { Order, Report } from "../../lib/serve/orders.ts";
 import { describeEvent } from "../../lib/serve/observers/log_text.ts";
 import { type PoolEvents, ReceiverPool, startReceiver } from "../../lib/serve/receiver_pool.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
@@ -27,6 +27,8 @@ class ServerUnderTest {
   readonly addresses = [this.address];
   /** Reports of this kind do not arrive, as the last of a receiver that crashes. */
   loses: Report["report"] | undefined;
+  /** No report arrives at all. */
+  losesAll = false;
   supervisor!: Supervisor;
 
   static async start(settings: Partial<ServerSettings> = {}): Promise<ServerUnderTest> {
@@ -58,7 +60,7 @@ class ServerUnderTest {
       startWorker: (name, permissions) => {
         const worker = startReceiver(name, permissions);
         worker.addEventListener("message", (event: MessageEvent<Report>) => {
-          if (event.data.report === server.loses) event.stopImmediatePropagation();
+          if (server.losesAll || event.data.report === server.loses) event.stopImmediatePropagation();
         });
         server.workers.push(worker);
         return worker;
@@ -130,6 +132,25 @@ Deno.test("a HERALD that a receiver acked just before it crashed is not forgotte
   server.crash(0);
   server.loses = undefined;
   await client.resending(2, () => client.vmcore(2, 0, core));
+});
+
+Deno.test("a HERALD is acked after one crossing of threads: nothing that receivers tell is waited for", async () => {
+  await using server = await ServerUnderTest.start();
+  const [worker] = server.workers;
+  const orders: string[] = [];
+  const post = worker!.postMessage.bind(worker);
+  worker!.postMessage = (order: Order) => {
+    orders.push(order.order);
+    post(order);
+  };
+  server.losesAll = true;
+  await using client = new RawClient(server);
+  // The ack comes from the receiver itself; no report of it has reached anybody.
+  await client.connect();
+  assertEquals(orders[0], "open");
+  assertEquals(orders.filter((order) => order !== "open" && order !== "name" && order !== "taken"), []);
+  await client.data(2, core.subarray(0, PAGE));
+  server.losesAll = false;
 });
 
 Deno.test("a server whose receivers crash again and again gives up, and says why", async () => {
