@@ -277,3 +277,13 @@ Deno.test("XxHash64 gives the low half of the published hashes, however the inpu
     assertEquals(hash.low32(), whole.low32());
   }
 });
+
+Deno.test("zstd: takes no larger window than it is told to", async () => {
+  // A window of 16 MiB, an empty block.
+  const frame = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x70, 0x01, 0x00, 0x00]);
+  for (const [mostWindowBytes, reason] of [[8 * 2 ** 20, "unsupported"], [16 * 2 ** 20, "end"]] as const) {
+    const stream = decompressZstd(memorySource(frame), { checksum: false, mostWindowBytes });
+    const { value } = await stream.next();
+    assertEquals((value as StreamEnd).reason, reason);
+  }
+});

@@ -38,17 +38,18 @@ class UnsupportedError extends Error {}
  * never throws for what the stream holds: the return value says how it ended.
  *
  * @param options.checksum whether to compute and compare the checksum, a third of the work
+ * @param options.mostWindowBytes the largest window a frame may ask for; by default the zstd program's own limit
  */
 export async function* decompressZstd(
   source: Source,
-  options: { readonly checksum: boolean },
+  options: { readonly checksum: boolean; readonly mostWindowBytes?: number },
 ): AsyncGenerator<Uint8Array, StreamEnd> {
   const reader = new ByteReader(source);
   const memory: OutputMemory = { bytes: new Uint8Array() };
   let consumed = 0;
   try {
     do {
-      yield* decompressFrame(reader, options.checksum, source.size, memory);
+      yield* decompressFrame(reader, options, source.size, memory);
       consumed = reader.position;
       // zstd's own streams may have several frames; the kernel writes one.
     } while (await beginsFrame(reader));
@@ -77,7 +78,10 @@ async function beginsFrame(reader: ByteReader): Promise<boolean> {
 
 async function* decompressFrame(
   reader: ByteReader,
-  checksum: boolean,
+  { checksum, mostWindowBytes = MAX_WINDOW }: {
+    readonly checksum: boolean;
+    readonly mostWindowBytes?: number;
+  },
   sourceSize: number | null,
   memory: OutputMemory,
 ): AsyncGenerator<Uint8Array, void> {
@@ -89,7 +93,10 @@ async function* decompressFrame(
     return;
   }
   ensure(magic === MAGIC, "there is no frame");
-  const { windowBytes, contentBytes, hasChecksum, singleSegment } = await readFrameHeader(reader);
+  const { windowBytes, contentBytes, hasChecksum, singleSegment } = await readFrameHeader(
+    reader,
+    mostWindowBytes,
+  );
   const blockLimit = Math.min(MAX_BLOCK, windowBytes);
   const out = new OutputWindow(windowBytes, blockLimit, memory);
   const literals = new LiteralsDecoder(blockLimit);
@@ -133,7 +140,7 @@ async function* decompressFrame(
   if (hash !== undefined && hash.low32() !== expected) throw new ChecksumError();
 }
 
-async function readFrameHeader(reader: ByteReader): Promise<FrameHeader> {
+async function readFrameHeader(reader: ByteReader, mostWindowBytes: number): Promise<FrameHeader> {
   const descriptor = (await take(reader, 1))[0]!;
   ensure((descriptor & 8) === 0, "a reserved bit of the frame header is set");
   const singleSegment = (descriptor & 0x20) !== 0;
@@ -153,8 +160,8 @@ async function readFrameHeader(reader: ByteReader): Promise<FrameHeader> {
   const windowBytes = singleSegment
     ? contentBytes ?? 0
     : 2 ** exponent + 2 ** (exponent - 3) * (bytes[0]! & 7);
-  if (windowBytes > MAX_WINDOW) {
-    throw new UnsupportedError(`it needs a window of ${windowBytes} bytes, more than ${MAX_WINDOW}`);
+  if (windowBytes > mostWindowBytes) {
+    throw new UnsupportedError(`it needs a window of ${windowBytes} bytes, more than ${mostWindowBytes}`);
   }
   return { windowBytes, contentBytes, hasChecksum: (descriptor & 4) !== 0, singleSegment };
 }

@@ -24,6 +24,8 @@ export interface CompressedLayer {
   readonly compression: "gzip" | "zstd";
   /** What is compressed. */
   readonly input: Source;
+  /** The largest window that a zstd frame may ask for, in bytes. */
+  readonly mostWindowBytes: number;
 }
 
 /** What opening the layers needs. */
@@ -52,6 +54,8 @@ export interface OpenedLayers {
   readonly problems: readonly Problem[];
 }
 
+/** Of the outermost compression, the zstd program's own limit; below it the kernel's, so that layers in layers do not add up. */
+const MOST_WINDOW_BYTES = { outermost: 128 * 2 ** 20, inner: 8 * 2 ** 20 } as const;
 /** The kernel makes two layers, savecore can add one: more is a file that lies. */
 const MAX_LAYERS = 4;
 
@@ -71,8 +75,10 @@ export async function openLayers(
   while (layers.length < MAX_LAYERS) {
     if (identity.kind === "compressed") {
       layers.push(identity.compression);
-      compressed.push({ compression: identity.compression, input: source });
-      source = decompressed({ compression: identity.compression, input: source });
+      const mostWindowBytes = MOST_WINDOW_BYTES[compressed.length === 0 ? "outermost" : "inner"];
+      const layer = { compression: identity.compression, input: source, mostWindowBytes };
+      compressed.push(layer);
+      source = decompressed(layer);
     } else if (!layers.includes("encrypted") && isEncrypted(identity, context)) {
       layers.push("encrypted");
       const opened = await decrypt(source, context);
@@ -93,8 +99,13 @@ export async function openLayers(
 }
 
 /** Begins to decompress a layer. */
-export function openStream({ compression, input }: CompressedLayer, checksum: boolean): Stream {
-  return compression === "gzip" ? decompressGzip(input) : decompressZstd(input, { checksum });
+export function openStream(
+  { compression, input, mostWindowBytes }: CompressedLayer,
+  checksum: boolean,
+): Stream {
+  return compression === "gzip"
+    ? decompressGzip(input)
+    : decompressZstd(input, { checksum, mostWindowBytes });
 }
 
 function decompressed(layer: CompressedLayer): Source {
