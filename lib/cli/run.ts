@@ -4,6 +4,7 @@
  * @module
  */
 import { escapeLine, quote } from "../text/escape.ts";
+import { openLibc } from "../udp/native_abi.ts";
 import { VERSION } from "../version.ts";
 import { isShell, shellCompletions } from "./completions/completions.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
@@ -101,7 +102,8 @@ async function completions(
 }
 
 function versionLine(): string {
-  return `netdump ${VERSION}\n`;
+  const native = openLibc() === undefined ? "no" : "yes";
+  return `netdump ${VERSION} (Deno ${Deno.version.deno}, native datagrams: ${native})\n`;
 }
 
 function unknownCommand(name: string): string {

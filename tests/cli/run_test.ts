@@ -2,6 +2,9 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandHelp, programHelp } from "../../lib/cli/help.ts";
 import { helpCommand, inspectCommand, sendCommand, serveCommand } from "../../lib/cli/options.ts";
 import { VERSION } from "../../lib/version.ts";
+
+// Without any permission, that to open the system's library included.
+const VERSION_LINE = `netdump ${VERSION} (Deno ${Deno.version.deno}, native datagrams: no)\n`;
 import { netdump } from "./netdump_process.ts";
 
 const ANSWERS: [args: string[], stdout: string][] = [
@@ -14,10 +17,10 @@ const ANSWERS: [args: string[], stdout: string][] = [
   [["send", "--server", "--nope", "--help", "x", "y"], commandHelp(sendCommand)],
   [["inspect", "-h"], commandHelp(inspectCommand)],
   [["help", "--help"], commandHelp(helpCommand)],
-  [["--version"], `netdump ${VERSION}\n`],
-  [["-V"], `netdump ${VERSION}\n`],
-  [["serve", "--version"], `netdump ${VERSION}\n`],
-  [["inspect", "-V"], `netdump ${VERSION}\n`],
+  [["--version"], VERSION_LINE],
+  [["-V"], VERSION_LINE],
+  [["serve", "--version"], VERSION_LINE],
+  [["inspect", "-V"], VERSION_LINE],
 ];
 
 for (const [args, stdout] of ANSWERS) {

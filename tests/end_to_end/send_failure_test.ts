@@ -225,7 +225,7 @@ Deno.test("send tells in one line what is wrong with a file, a name or an addres
     for (
       const [args, pattern] of [
         [[...server, `${directory}/none`], /^netdump: Cannot open ".*\/none": no such file or directory$/],
-        [[...server, directory], /it is not a regular file$/],
+        [[...server, directory], /it is a directory$/],
         [[...server, empty], /the file is empty$/],
         [
           [...server, `${directory}/vmcore.4`],
