@@ -131,6 +131,7 @@ Deno.test("weakness 6, no gap detection: a dump with a hole is acked, named and 
   const line = await server.event("incomplete");
   assertEquals([line.reason, line.missing], [reason, [{ start: PAGE, end: 2 * PAGE }]]);
   assertStringIncludes(line.message, "missing: 0x1000-0x2000");
+  await server.until(() => server.names().includes(`bounds.${client.address}`), 20_000, "bounds");
   assertEquals(namesOf(server, client.address), [
     `bounds.${client.address}`,
     `info.${client.address}.0`,
