@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The end of a compressed stream; what was decoded before it is good in any case but `checksum`. */
+/** The end of a compressed stream; what was decoded before it is good in any case but `checksum`, up to a surplus. */
 export interface StreamEnd {
   /**
    * `end`: whole; `truncated`: the data stops before the stream does; `corrupt`: it breaks the format;
@@ -15,6 +15,8 @@ export interface StreamEnd {
   readonly consumed: number | null;
   /** Behind an `end` come bytes that are neither padding nor another member or frame. */
   readonly followedByGarbage?: boolean;
+  /** So many of the last bytes that came out are not good: they came before the damage was seen. */
+  readonly surplusBytes?: number;
   /** What was found, in a few words of ours. */
   readonly detail?: string;
 }

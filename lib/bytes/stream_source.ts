@@ -65,6 +65,8 @@ export class StreamSource implements Source {
   }
 
   close(): void {
+    // A decoder may hold memory that is not JavaScript's.
+    void this.#stream?.return({ reason: "end", consumed: null });
     this.#recent = [];
     this.#head = new Uint8Array(0);
     this.#headBytes = 0;
@@ -100,6 +102,7 @@ export class StreamSource implements Source {
   }
 
   #keep(offset: number, piece: Uint8Array): void {
+    if (piece.byteLength === 0) return;
     if (offset === this.#headBytes && offset + piece.byteLength <= HEAD_BYTES) {
       this.#growHead(offset + piece.byteLength);
       this.#head.set(piece, offset);

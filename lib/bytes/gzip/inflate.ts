@@ -1,7 +1,6 @@
 /**
- * Inflate (RFC 1951), to the bit. node:zlib is faster, but does not tell everywhere where a stream ended, accepts or
- * refuses what follows it differently from one Deno to the next, and hands out the good part before damage only by
- * luck (reference kernel-dump-formats.md, section 8).
+ * Inflate (RFC 1951), to the bit: what judges a damaged stream, and reads all where Deno has no native decoder that tells
+ * where a stream ended (reference kernel-dump-formats.md, section 8).
  *
  * @module
  */

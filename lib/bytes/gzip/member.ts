@@ -5,11 +5,13 @@
  */
 
 import { crc32 } from "node:zlib";
+import { BufferedSource } from "../buffered_source.ts";
 import type { Source } from "../source.ts";
+import { decodeEitherWay } from "../decode_either_way.ts";
+import { type NativeDecoder, nativeDecoder } from "../native_decoder.ts";
 import { isGarbage, type StreamEnd } from "../stream_end.ts";
-import { Inflater } from "./inflate.ts";
+import { inflate, type InflateEnd, inflateNatively } from "./inflate_source.ts";
 
-const PIECE_BYTES = 2 ** 17;
 const FIXED_HEADER_BYTES = 10;
 /** A name or comment longer than this is no gzip header. */
 const MAX_HEADER_BYTES = 2 ** 17;
@@ -26,48 +28,69 @@ const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } a
  * Decompresses the gzip members of a source from its front: several follow on each other where files were put together or
  * compressed in parallel (RFC 1952, section 2.2). Each piece is good only until the next one is asked for. It never throws
  * for what the stream holds: the return value says how it ended.
+ *
+ * @param options.native whether Deno's own decoder may do the work; it changes nothing but the time
  */
-export async function* decompressGzip(source: Source): AsyncGenerator<Uint8Array, StreamEnd> {
-  for (let at = 0;;) {
-    const end = yield* decompressMember(source, at);
-    if (end.reason !== "end" || end.consumed === null) return end;
-    at = end.consumed;
-    const behind = await source.read(at, LOOK_BEHIND_BYTES);
-    if (behind[0] === MAGIC[0] && behind[1] === MAGIC[1]) continue;
-    return isGarbage(behind) ? { ...end, followedByGarbage: true } : end;
+export async function* decompressGzip(
+  compressed: Source,
+  options: { readonly native?: boolean } = {},
+): AsyncGenerator<Uint8Array, StreamEnd> {
+  const native = options.native ?? true ? nativeDecoder("deflate") : undefined;
+  // Members may be tiny and many.
+  const source = new BufferedSource(compressed);
+  try {
+    const inflateFrom = bodies(source, native);
+    for (let at = 0;;) {
+      const end = yield* decompressMember(source, at, inflateFrom);
+      if (end.reason !== "end" || end.consumed === null) return end;
+      at = end.consumed;
+      const behind = await source.read(at, LOOK_BEHIND_BYTES);
+      if (behind[0] === MAGIC[0] && behind[1] === MAGIC[1]) continue;
+      return isGarbage(behind) ? { ...end, followedByGarbage: true } : end;
+    }
+  } finally {
+    native?.close();
   }
 }
 
-async function* decompressMember(source: Source, from: number): AsyncGenerator<Uint8Array, StreamEnd> {
+/** Inflates what begins at an offset. */
+type InflateFrom = (start: number) => AsyncGenerator<Uint8Array, InflateEnd>;
+
+/** The native decoder's way until it refuses a body: a source that cannot go back must not begin again for each. */
+function bodies(source: Source, native: NativeDecoder | undefined): InflateFrom {
+  let usable = native;
+  return async function* (start) {
+    const own = () => inflate(source, start);
+    if (usable === undefined) return yield* own();
+    let surplusBytes = 0;
+    const end = yield* decodeEitherWay(inflateNatively(source, start, usable), own, {
+      refused: () => usable = undefined,
+      surplus: (bytes) => surplusBytes = bytes,
+    });
+    return surplusBytes === 0 ? end : { ...end, surplusBytes };
+  };
+}
+
+async function* decompressMember(
+  source: Source,
+  from: number,
+  inflateFrom: InflateFrom,
+): AsyncGenerator<Uint8Array, StreamEnd> {
   const start = await headerLength(source, from);
   if (typeof start !== "number") return start;
-  const inflater = new Inflater();
-  let position = start;
+  const body = inflateFrom(start);
   let crc = 0;
   let produced = 0;
   for (;;) {
-    const step = inflater.step();
-    const output = inflater.take();
-    crc = crc32(output, crc);
-    produced += output.byteLength;
-    if (output.byteLength > 0) yield output;
-    const consumed = position - inflater.unused;
-    switch (step) {
-      case "input": {
-        const piece = await source.read(position, PIECE_BYTES);
-        inflater.give(piece, piece.byteLength < PIECE_BYTES);
-        position += piece.byteLength;
-        break;
-      }
-      case "output":
-        break;
-      case "truncated":
-        return { reason: "truncated", consumed: position };
-      case "corrupt":
-        return { reason: "corrupt", consumed, detail: "the deflate stream breaks the format" };
-      case "end":
-        return await checkTrailer(source, consumed, crc, produced);
+    const next = await body.next();
+    if (next.done) {
+      const end = next.value;
+      if (end.reason === "end") return await checkTrailer(source, end.consumed, crc, produced);
+      return end.reason === "truncated" ? end : { ...end, detail: "the deflate stream breaks the format" };
     }
+    crc = crc32(next.value, crc);
+    produced += next.value.byteLength;
+    yield next.value;
   }
 }
 

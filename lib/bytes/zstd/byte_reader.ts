@@ -34,6 +34,24 @@ export class ByteReader {
     return this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + count));
   }
 
+  /** Looks at all that is in memory, `count` bytes at least, fewer at the end of the source. */
+  async window(count: number): Promise<Uint8Array> {
+    await this.#fill(count);
+    return this.inMemory();
+  }
+
+  /** Looks at what needs no reading. */
+  inMemory(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
+  /** Goes back to where it was. */
+  rewind(position: number): void {
+    this.#position = position;
+    this.#start = this.#end = 0;
+    this.#atEnd = false;
+  }
+
   /**
    * Takes exactly `count` bytes, at most a piece; the array is longer than that, and good until the next call.
    *

@@ -1,5 +1,5 @@
 /**
- * How the zstd decoder says that a stream breaks the format (RFC 8878, whose sections the comments name).
+ * How the zstd decoder says why a stream ends before its end (RFC 8878, whose sections the comments name).
  *
  * @module
  */
@@ -12,4 +12,19 @@ export class CorruptStreamError extends Error {
 /** Throws {@linkcode CorruptStreamError} unless the condition holds. */
 export function ensure(condition: boolean, what: string): asserts condition {
   if (!condition) throw new CorruptStreamError(what);
+}
+
+/** The stream stops before it ends. */
+export class TruncatedStreamError extends Error {
+  override readonly name = "TruncatedStreamError";
+}
+
+/** The stream needs what no kernel uses. */
+export class UnsupportedStreamError extends Error {
+  override readonly name = "UnsupportedStreamError";
+}
+
+/** What came out is not what went in. */
+export class ChecksumError extends Error {
+  override readonly name = "ChecksumError";
 }

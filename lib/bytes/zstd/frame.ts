@@ -1,6 +1,5 @@
 /**
- * zstd frames (RFC 8878, section 3.1). node:zlib's decoder is absent in older Denos; in newer ones it keeps silent
- * about a cut stream and never returns from a wrong checksum (reference kernel-dump-formats.md, section 8).
+ * zstd frames, one after another (RFC 8878, section 3.1).
  *
  * @module
  */
@@ -8,174 +7,149 @@
 import type { Source } from "../source.ts";
 import { isGarbage, type StreamEnd } from "../stream_end.ts";
 import { ByteReader } from "./byte_reader.ts";
-import { CorruptStreamError, ensure } from "./corrupt.ts";
-import { LiteralsDecoder } from "./literals.ts";
-import { type OutputMemory, OutputWindow } from "./output_window.ts";
-import { SequencesDecoder } from "./sequences.ts";
-import { XxHash64 } from "./xxhash64.ts";
+import { decodeEitherWay } from "../decode_either_way.ts";
+import { type NativeDecoder, nativeDecoder } from "../native_decoder.ts";
+import { decodeBlocks } from "./blocks.ts";
+import {
+  ChecksumError,
+  CorruptStreamError,
+  ensure,
+  TruncatedStreamError,
+  UnsupportedStreamError,
+} from "./corrupt.ts";
+import { littleEndian, take } from "./fields.ts";
+import { readFrameHeader } from "./frame_header.ts";
+import { decodeBlocksNatively, isForNative } from "./native_blocks.ts";
+import type { OutputMemory } from "./output_window.ts";
 
 const MAGIC = 0xfd2fb528;
+const MAGIC_BYTES = 4;
 /** Bytes behind the last frame that are looked at: what pads a dump is shorter. */
 const LOOK_BEHIND_BYTES = 4096;
 /** Frames to skip have one of 16 magics. */
 const SKIPPABLE_MAGIC = 0x184d2a5;
 /** The zstd program's own limit. The kernel's level asks for 2 to 8 MiB. */
 const MAX_WINDOW = 128 * 2 ** 20;
-const MAX_BLOCK = 128 * 2 ** 10;
+/** The most that a frame header takes behind the magic. */
+const MAX_HEADER_BYTES = 14;
 
-interface FrameHeader {
-  readonly windowBytes: number;
-  readonly contentBytes: number | null;
-  readonly hasChecksum: boolean;
-  readonly singleSegment: boolean;
+/** What the frames of a stream have in common. */
+interface Decoding {
+  readonly reader: ByteReader;
+  readonly sourceSize: number | null;
+  readonly checksum: boolean;
+  readonly mostWindowBytes: number;
+  readonly memory: OutputMemory;
+  /** Until it refuses a frame: a source that cannot go back must not begin again for each. */
+  native: NativeDecoder | undefined;
+  surplusBytes: number;
 }
-
-class TruncatedError extends Error {}
-class UnsupportedError extends Error {}
 
 /**
  * Decompresses the frames of a source from its front. Each piece is good only until the next one is asked for. It
  * never throws for what the stream holds: the return value says how it ended.
  *
- * @param options.checksum whether to compute and compare the checksum, a third of the work
+ * @param options.checksum whether a wrong checksum counts; without the native decoder it is a third of the work
  * @param options.mostWindowBytes the largest window a frame may ask for; by default the zstd program's own limit
+ * @param options.native whether Deno's own decoder may do the work; it changes nothing but the time
  */
 export async function* decompressZstd(
   source: Source,
-  options: { readonly checksum: boolean; readonly mostWindowBytes?: number },
+  options: { readonly checksum: boolean; readonly mostWindowBytes?: number; readonly native?: boolean },
 ): AsyncGenerator<Uint8Array, StreamEnd> {
   const reader = new ByteReader(source);
-  const memory: OutputMemory = { bytes: new Uint8Array() };
+  const native = options.native ?? true ? nativeDecoder("zstd") : undefined;
+  const decoding: Decoding = {
+    reader,
+    sourceSize: source.size,
+    checksum: options.checksum,
+    mostWindowBytes: options.mostWindowBytes ?? MAX_WINDOW,
+    memory: { bytes: new Uint8Array() },
+    native,
+    surplusBytes: 0,
+  };
   let consumed = 0;
   try {
     do {
-      yield* decompressFrame(reader, options, source.size, memory);
+      yield* decompressFrame(decoding);
       consumed = reader.position;
       // zstd's own streams may have several frames; the kernel writes one.
     } while (await beginsFrame(reader));
     const behind = await reader.peek(LOOK_BEHIND_BYTES);
     return { reason: "end", consumed, ...(isGarbage(behind) ? { followedByGarbage: true } : {}) };
   } catch (error) {
-    if (error instanceof TruncatedError) return { reason: "truncated", consumed: reader.position };
-    if (error instanceof CorruptStreamError) {
-      return { reason: "corrupt", consumed: reader.position, detail: error.message };
-    }
-    if (error instanceof ChecksumError) return { reason: "checksum", consumed: reader.position };
-    if (error instanceof UnsupportedError) {
-      return { reason: "unsupported", consumed: reader.position, detail: error.message };
-    }
-    throw error;
+    const end = { ...endOf(error), consumed: reader.position };
+    return decoding.surplusBytes === 0 ? end : { ...end, surplusBytes: decoding.surplusBytes };
+  } finally {
+    native?.close();
   }
 }
 
-class ChecksumError extends Error {}
-
-async function beginsFrame(reader: ByteReader): Promise<boolean> {
-  const bytes = await reader.peek(4);
-  const magic = bytes.byteLength < 4 ? 0 : littleEndian(bytes, 0, 4);
-  return magic === MAGIC || Math.floor(magic / 16) === SKIPPABLE_MAGIC;
+/** @throws {unknown} what says nothing about the stream */
+function endOf(error: unknown): Pick<StreamEnd, "reason" | "detail"> {
+  if (error instanceof TruncatedStreamError) return { reason: "truncated" };
+  if (error instanceof CorruptStreamError) return { reason: "corrupt", detail: error.message };
+  if (error instanceof ChecksumError) return { reason: "checksum" };
+  if (error instanceof UnsupportedStreamError) return { reason: "unsupported", detail: error.message };
+  throw error;
 }
 
-async function* decompressFrame(
-  reader: ByteReader,
-  { checksum, mostWindowBytes = MAX_WINDOW }: {
-    readonly checksum: boolean;
-    readonly mostWindowBytes?: number;
-  },
-  sourceSize: number | null,
-  memory: OutputMemory,
-): AsyncGenerator<Uint8Array, void> {
-  const magic = littleEndian(await take(reader, 4), 0, 4);
-  if (Math.floor(magic / 16) === SKIPPABLE_MAGIC) {
-    const size = littleEndian(await take(reader, 4), 0, 4);
-    reader.skip(size);
-    if (sourceSize !== null && reader.position > sourceSize) throw new TruncatedError();
+async function beginsFrame(reader: ByteReader): Promise<boolean> {
+  const bytes = await reader.peek(MAGIC_BYTES);
+  const magic = bytes.byteLength < MAGIC_BYTES ? 0 : littleEndian(bytes, 0, MAGIC_BYTES);
+  return magic === MAGIC || isSkippable(magic);
+}
+
+async function* decompressFrame(decoding: Decoding): AsyncGenerator<Uint8Array, void> {
+  const { reader, sourceSize, checksum, mostWindowBytes, memory, native } = decoding;
+  const magic = littleEndian(await take(reader, MAGIC_BYTES), 0, MAGIC_BYTES);
+  if (isSkippable(magic)) {
+    reader.skip(littleEndian(await take(reader, 4), 0, 4));
+    skipFrames(reader);
+    if (sourceSize !== null && reader.position > sourceSize) throw new TruncatedStreamError("a frame is cut");
     return;
   }
   ensure(magic === MAGIC, "there is no frame");
-  const { windowBytes, contentBytes, hasChecksum, singleSegment } = await readFrameHeader(
-    reader,
-    mostWindowBytes,
-  );
-  const blockLimit = Math.min(MAX_BLOCK, windowBytes);
-  const out = new OutputWindow(windowBytes, blockLimit, memory);
-  const literals = new LiteralsDecoder(blockLimit);
-  const sequences = new SequencesDecoder();
-  const hash = checksum && hasChecksum ? new XxHash64() : undefined;
-  let produced = 0;
-  for (let last = false; !last;) {
-    const head = littleEndian(await take(reader, 3), 0, 3);
-    last = (head & 1) === 1;
-    const size = head >> 3;
-    out.beginBlock();
-    switch (head >> 1 & 3) {
-      case 0:
-        ensure(size <= blockLimit, "a block is too large");
-        out.append(await take(reader, size), 0, size);
-        break;
-      case 1:
-        out.fill((await take(reader, 1))[0]!, size);
-        break;
-      case 2: {
-        ensure(size <= blockLimit, "a block is too large");
-        const bytes = await take(reader, size);
-        const section = literals.decode(bytes, size);
-        sequences.execute(bytes, section.end, size, section.literals, out);
-        break;
-      }
-      default:
-        ensure(false, "a block is of no known type");
-    }
-    const block = out.block();
-    produced += block.byteLength;
-    hash?.update(block);
-    if (block.byteLength > 0) yield block;
+  const headerAt = reader.position;
+  // Good for as long as nothing behind it is asked for.
+  const ahead = native === undefined ? undefined : await reader.peek(MAX_HEADER_BYTES + 1);
+  const header = await readFrameHeader(reader, mostWindowBytes);
+  const blocksAt = reader.position;
+  const own = () => decodeBlocks(reader, header, checksum, memory);
+  const headerBytes = blocksAt - headerAt;
+  if (native === undefined || ahead === undefined || !isForNative(header, ahead[headerBytes])) {
+    return yield* own();
   }
-  ensure(contentBytes === null || contentBytes === produced, "the frame's content size is wrong");
-  // The format forbids bits that are left over. The zstd program lets them pass in a single segment, where it decodes into
-  // its output directly; elsewhere the checksum has the last word, if there is one.
-  ensure(hasChecksum || singleSegment || !sequences.hasLeftOver, "sequences do not end where they should");
-  if (!hasChecksum) return;
-  const expected = littleEndian(await take(reader, 4), 0, 4);
-  if (hash !== undefined && hash.low32() !== expected) throw new ChecksumError();
+  const front = frontOf(ahead.subarray(0, headerBytes));
+  yield* decodeEitherWay(decodeBlocksNatively(reader, header, front, native), own, {
+    refused: () => {
+      decoding.native = undefined;
+      reader.rewind(blocksAt);
+    },
+    surplus: (bytes) => decoding.surplusBytes = bytes,
+  });
 }
 
-async function readFrameHeader(reader: ByteReader, mostWindowBytes: number): Promise<FrameHeader> {
-  const descriptor = (await take(reader, 1))[0]!;
-  ensure((descriptor & 8) === 0, "a reserved bit of the frame header is set");
-  const singleSegment = (descriptor & 0x20) !== 0;
-  const sizeFlag = descriptor >> 6;
-  const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;
-  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
-  const bytes = await take(reader, (singleSegment ? 0 : 1) + dictionaryBytes + sizeBytes);
-  const dictionaryAt = singleSegment ? 0 : 1;
-  const sizeAt = dictionaryAt + dictionaryBytes;
-  if (littleEndian(bytes, dictionaryAt, dictionaryBytes) !== 0) {
-    throw new UnsupportedError("it needs a dictionary");
-  }
-  const contentBytes = sizeBytes === 0
-    ? null
-    : littleEndian(bytes, sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
-  const exponent = 10 + (bytes[0]! >> 3);
-  const windowBytes = singleSegment
-    ? contentBytes ?? 0
-    : 2 ** exponent + 2 ** (exponent - 3) * (bytes[0]! & 7);
-  if (windowBytes > mostWindowBytes) {
-    throw new UnsupportedError(`it needs a window of ${windowBytes} bytes, more than ${mostWindowBytes}`);
-  }
-  return { windowBytes, contentBytes, hasChecksum: (descriptor & 4) !== 0, singleSegment };
+function isSkippable(magic: number): boolean {
+  return Math.floor(magic / 16) === SKIPPABLE_MAGIC;
 }
 
-/** Takes exactly `count` bytes, with zeros or later bytes behind them. */
-async function take(reader: ByteReader, count: number): Promise<Uint8Array> {
-  const bytes = await reader.take(count);
-  if (bytes === undefined) throw new TruncatedError();
-  return bytes;
+/** Passes over more frames to skip, as far as they are in memory: there may be millions, of eight bytes each. */
+function skipFrames(reader: ByteReader): void {
+  const bytes = reader.inMemory();
+  let at = 0;
+  while (at + 2 * MAGIC_BYTES <= bytes.byteLength && isSkippable(littleEndian(bytes, at, MAGIC_BYTES))) {
+    const end = at + 2 * MAGIC_BYTES + littleEndian(bytes, at + MAGIC_BYTES, 4);
+    if (end > bytes.byteLength) break;
+    at = end;
+  }
+  reader.skip(at);
 }
 
-/** Reads up to 8 bytes; what exceeds 2^53 loses precision, which no caller minds. */
-function littleEndian(bytes: Uint8Array, at: number, count: number): number {
-  let value = 0;
-  for (let i = count - 1; i >= 0; i--) value = value * 256 + bytes[at + i]!;
-  return value;
+/** The magic and a header. */
+function frontOf(header: Uint8Array): Uint8Array {
+  const front = new Uint8Array(MAGIC_BYTES + header.byteLength);
+  new DataView(front.buffer).setUint32(0, MAGIC, true);
+  front.set(header, MAGIC_BYTES);
+  return front;
 }

@@ -15,7 +15,7 @@ export type OnProgress = (done: number, total: number | null) => void;
 
 /** What a compressed layer held. */
 export interface StreamResult {
-  /** Bytes that came out. */
+  /** Good bytes that came out. */
   readonly produced: number;
   readonly end: StreamEnd;
 }
@@ -48,7 +48,7 @@ export async function readStream(
   let produced = 0;
   for (;;) {
     const next = await stream.next();
-    if (next.done) return { produced, end: next.value };
+    if (next.done) return { produced: produced - (next.value.surplusBytes ?? 0), end: next.value };
     produced += next.value.byteLength;
     await breathe();
     if (produced > limit) {
