@@ -7,6 +7,7 @@ import { HERALD_PORT, MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { type CheckResult, checkServer } from "../send/check.ts";
 import { openSocket, resolveServer } from "../send/endpoints.ts";
 import { SendError } from "../send/failure.ts";
+import { DenoClientSocket } from "../udp/client_socket.ts";
 import { escapeLine } from "../text/escape.ts";
 import { toJsonLine } from "../text/json.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
@@ -35,25 +36,13 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
   try {
     const address = await resolveServer(server.host);
     const conn = openSocket(client ?? "0.0.0.0", options["client-port"]);
-    const socket = {
-      receive: async (buffer: Uint8Array<ArrayBuffer>) =>
-        await conn.receive(buffer) as [Uint8Array, Deno.NetAddr],
-      send: async (datagram: Uint8Array, to: { readonly hostname: string; readonly port: number }) => {
-        await conn.send(datagram, { transport: "udp", ...to });
-      },
+    const job = {
+      path,
+      retries,
+      timeoutMs: timeout,
+      server: { hostname: address, port: server.port ?? HERALD_PORT },
     };
-    let result: CheckResult;
-    try {
-      const job = {
-        path,
-        retries,
-        timeoutMs: timeout,
-        server: { hostname: address, port: server.port ?? HERALD_PORT },
-      };
-      result = await checkServer(job, socket, interrupt.signal);
-    } finally {
-      conn.close();
-    }
+    const result = await checkServer(job, (onError) => new DenoClientSocket(conn, onError), interrupt.signal);
     if (options.json) await writeStdout(toJsonLine(result) + "\n");
     if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
     else if (!options.quiet) { for (const line of summaryLines(result)) console.error(escapeLine(line)); }

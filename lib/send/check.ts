@@ -4,7 +4,10 @@
  * @module
  */
 import { decodeAck, encodeMessage, MessageType } from "../protocol/message.ts";
+import type { ClientSocket, OpenClientSocket } from "../udp/client_socket.ts";
 import type { Peer } from "../udp/datagram_socket.ts";
+import { SendError } from "./failure.ts";
+import { cannotReceive, cannotSend, isTransient } from "./socket_error.ts";
 
 /** Seqnos of the two messages (reference netdump-protocol.md, section 2). */
 const HERALD_SEQNO = 1;
@@ -20,12 +23,6 @@ export interface CheckJob {
   /** Resends before giving up, and the wait before each. */
   readonly retries: number;
   readonly timeoutMs: number;
-}
-
-/** The client's socket, as far as a check needs it. */
-export interface CheckSocket {
-  receive(buffer: Uint8Array<ArrayBuffer>): Promise<[datagram: Uint8Array, from: Peer]>;
-  send(datagram: Uint8Array, to: Peer): Promise<void>;
 }
 
 /** What came back that a kernel would not take. */
@@ -57,21 +54,27 @@ export interface CheckResult {
  * Checks a server.
  *
  * @param now monotonic time in ms
- * @throws the socket's errors
+ * @throws {SendError} if nothing can be sent or received
  */
 export async function checkServer(
   job: CheckJob,
-  socket: CheckSocket,
+  openSocket: OpenClientSocket,
   signal: AbortSignal,
   now: () => number = () => performance.now(),
 ): Promise<CheckResult> {
   const strange: StrangeAnswer[] = [];
   const text = job.path === undefined ? new Uint8Array() : new TextEncoder().encode(`${job.path}\0`);
-  const asker = new Asker(job, socket, signal, now, strange);
-  const herald = await asker.ask(MessageType.HERALD, HERALD_SEQNO, text, job.server);
-  const finished = herald === undefined
-    ? undefined
-    : await asker.ask(MessageType.FINISHED, FINISHED_SEQNO, new Uint8Array(), herald.from);
+  const asker = new Asker(job, openSocket, signal, now, strange);
+  let herald: Answer | undefined;
+  let finished: Answer | undefined;
+  try {
+    herald = await asker.ask(MessageType.HERALD, HERALD_SEQNO, text, job.server);
+    if (herald !== undefined) {
+      finished = await asker.ask(MessageType.FINISHED, FINISHED_SEQNO, new Uint8Array(), herald.from);
+    }
+  } finally {
+    asker.close();
+  }
   const server = `${job.server.hostname}:${job.server.port}`;
   return {
     server,
@@ -85,10 +88,17 @@ export async function checkServer(
   };
 }
 
+/** An ack of what was asked. */
+interface Answer {
+  readonly from: Peer;
+  readonly roundTripMs: number;
+}
+
 /** Sends a message until it is acked. */
 class Asker {
   readonly #job: CheckJob;
-  readonly #socket: CheckSocket;
+  readonly #socket: ClientSocket;
+  readonly #failed = Promise.withResolvers<never>();
   readonly #signal: AbortSignal;
   readonly #now: () => number;
   readonly #strange: StrangeAnswer[];
@@ -97,13 +107,16 @@ class Asker {
 
   constructor(
     job: CheckJob,
-    socket: CheckSocket,
+    openSocket: OpenClientSocket,
     signal: AbortSignal,
     now: () => number,
     strange: StrangeAnswer[],
   ) {
     this.#job = job;
-    this.#socket = socket;
+    this.#failed.promise.catch(() => {});
+    this.#socket = openSocket((error) => {
+      if (!isTransient(error)) this.#failed.reject(cannotSend(error, job.server));
+    });
     this.#signal = signal;
     this.#now = now;
     this.#strange = strange;
@@ -114,11 +127,12 @@ class Asker {
     seqno: number,
     payload: Uint8Array,
     to: Peer,
-  ): Promise<{ from: Peer; roundTripMs: number } | undefined> {
+  ): Promise<Answer | undefined> {
     const datagram = encodeMessage({ type, seqno, offset: 0, payload });
     for (let tries = 0; tries <= this.#job.retries && !this.#signal.aborted; tries++) {
       const sentMs = this.#now();
-      await this.#socket.send(datagram, to);
+      this.#socket.send(datagram, to);
+      this.#socket.flush();
       for (
         let restMs = this.#job.timeoutMs;
         restMs > 0;
@@ -131,6 +145,10 @@ class Asker {
       }
     }
     return undefined;
+  }
+
+  close(): void {
+    this.#socket.close();
   }
 
   #isAck(bytes: Uint8Array, from: Peer, expected: number): boolean {
@@ -159,13 +177,13 @@ class Asker {
     const onAbort = () => late.resolve(undefined);
     this.#signal.addEventListener("abort", onAbort);
     try {
-      const answer = await Promise.race([this.#receiving, late.promise]);
+      const answer = await Promise.race([this.#receiving, late.promise, this.#failed.promise]);
       if (answer !== undefined) this.#receiving = undefined;
       return answer;
     } catch (error) {
+      if (error instanceof SendError) throw error;
       this.#receiving = undefined;
-      // What a port that nobody listens on makes of a datagram; a kernel does not hear it either.
-      if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      if (!isTransient(error)) throw cannotReceive(error);
       return await late.promise;
     } finally {
       clearTimeout(timer);

@@ -11,7 +11,7 @@ import {
   MAX_PAYLOAD_SIZE,
 } from "../protocol/message.ts";
 import { type DumpChoice, loadDump, type LoadedDump } from "./load_dump.ts";
-import { openClientSocket } from "../udp/open.ts";
+import { openClientWay } from "../udp/open.ts";
 import { openSocket, resolveServer } from "./endpoints.ts";
 import { SendError } from "./failure.ts";
 import { ETHERNET_MTU, mtuTowards } from "../os/interface_mtu.ts";
@@ -102,6 +102,8 @@ export async function sendDump(
   signal: AbortSignal,
   onStart: (watch: Watch) => void,
 ): Promise<SendResult> {
+  // Before a byte of the dump is read: the permission for it is given up with that.
+  const makeSocket = await openClientWay(job.native && job.kernel === undefined);
   const dump = await loadDump(job.dump);
   try {
     const server = { address: await resolveServer(job.server.host), port: job.server.port ?? HERALD_PORT };
@@ -112,7 +114,7 @@ export async function sendDump(
     const socket = openSocket(client.address, client.port);
     const transmitter = new Transmitter({
       sender,
-      openSocket: (onError) => openClientSocket(socket, onError, job.native && job.kernel === undefined),
+      openSocket: (onError) => makeSocket(socket, onError),
       server,
       dump: dump.open,
       payloads,

@@ -4,13 +4,13 @@
  * @module
  */
 import { decodeAck } from "../protocol/message.ts";
-import type { ClientSocket } from "../udp/client_socket.ts";
+import type { ClientSocket, OpenClientSocket } from "../udp/client_socket.ts";
 import type { Peer } from "../udp/datagram_socket.ts";
 import { Datagrams, type SmallPayloads } from "./datagrams.ts";
 import { SendError } from "./failure.ts";
-import { describeError } from "../os/system_error.ts";
 import type { RateLimit } from "./sender/rate.ts";
 import { type OpenDump, ReadAhead } from "./read_ahead.ts";
+import { cannotReceive, cannotSend, isTransient } from "./socket_error.ts";
 import { NOTHING, type Sender, seqnoOf } from "./sender/sender.ts";
 
 /** Larger than any datagram: older Deno cuts at 1,024 bytes if it is not given a buffer. */
@@ -21,14 +21,12 @@ const SHORT_WAIT_MS = 2;
 const WAIT_SLACK_MS = 0.15;
 /** The longest timer: more overflows. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Failed sends that are as good as lost datagrams. */
-const TRANSIENT = new Set(["ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "ECONNREFUSED", "ECONNRESET"]);
 
 /** All that a dump's transmission needs. */
 export interface Transmission {
   readonly sender: Sender;
-  /** Makes the client's socket; the errors of its sends go to `onError`. */
-  readonly openSocket: (onError: (error: unknown) => void) => Promise<ClientSocket>;
+  /** Makes the client's socket. */
+  readonly openSocket: OpenClientSocket;
   /** Where the HERALD goes. */
   readonly server: { readonly address: string; readonly port: number };
   readonly dump: OpenDump;
@@ -39,8 +37,7 @@ export interface Transmission {
 /** Sends one dump over a socket. */
 export class Transmitter {
   readonly #sender: Sender;
-  readonly #openSocket: Transmission["openSocket"];
-  #socket!: ClientSocket;
+  readonly #socket: ClientSocket;
   readonly #rate: RateLimit | undefined;
   readonly #reader: ReadAhead;
   readonly #datagrams: Datagrams;
@@ -60,7 +57,7 @@ export class Transmitter {
   constructor(transmission: Transmission) {
     const { sender, openSocket, server, dump, payloads, rate } = transmission;
     this.#sender = sender;
-    this.#openSocket = openSocket;
+    this.#socket = openSocket(this.#onSendError);
     this.#rate = rate;
     this.#reader = new ReadAhead(dump, () => this.#pumpSoon());
     this.#datagrams = new Datagrams(sender, dump, this.#reader, payloads);
@@ -81,7 +78,6 @@ export class Transmitter {
   async run(signal: AbortSignal): Promise<void> {
     const abort = () =>
       this.#end.reject(new SendError("Interrupted: the server keeps what arrived as an incomplete dump"));
-    this.#socket = await this.#openSocket(this.#onSendError);
     signal.addEventListener("abort", abort);
     if (signal.aborted) abort();
     const receiving = this.#receive();
@@ -109,7 +105,7 @@ export class Transmitter {
         received = await this.#socket.receive(buffer);
       } catch (error) {
         if (this.#ended || isTransient(error)) continue;
-        this.#end.reject(new SendError(`Cannot receive acks: ${describeError(error)}`));
+        this.#end.reject(cannotReceive(error));
         return;
       }
       this.#take(...received);
@@ -168,10 +164,7 @@ export class Transmitter {
   }
 
   readonly #onSendError = (error: unknown): void => {
-    if (this.#ended || isTransient(error)) return;
-    const { hostname, port } = this.#peer;
-    const advice = codeOf(error) === "EMSGSIZE" ? "; a smaller --mtu will fit" : "";
-    this.#end.reject(new SendError(`Cannot send to ${hostname}:${port}: ${describeError(error)}${advice}`));
+    if (!this.#ended && !isTransient(error)) this.#end.reject(cannotSend(error, this.#peer));
   };
 
   /** Sees to it that the pump runs at a time, if nothing makes it run before. */
@@ -197,13 +190,4 @@ export class Transmitter {
     if (waitMs > WAIT_SLACK_MS) Atomics.wait(this.#nap, 0, 0, waitMs - WAIT_SLACK_MS);
     while (performance.now() < this.#napUntil) { /* The kernel's DELAY spins, too. */ }
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code;
-}
-
-function isTransient(error: unknown): boolean {
-  const code = codeOf(error);
-  return typeof code === "string" && TRANSIENT.has(code);
 }

@@ -31,6 +31,9 @@ export interface ClientSocket {
 /** What becomes of a send that failed. */
 export type OnSendError = (error: unknown) => void;
 
+/** Makes a client's socket. */
+export type OpenClientSocket = (onError: OnSendError) => ClientSocket;
+
 /** A socket moved by Deno's operations, one datagram at a time. */
 export class DenoClientSocket implements ClientSocket {
   readonly #conn: Deno.DatagramConn;
@@ -65,6 +68,8 @@ export class NativeClientSocket implements ClientSocket {
   readonly #mover: NativeMover;
   readonly #fd: number;
   readonly #piece = new Uint8Array(65536);
+  /** What the system was told last that pieces are cut into; 0 for nothing. */
+  #cutInto = 0;
   #count = 0;
   #length = 0;
   /** Size of all datagrams of the piece but the last, which may be smaller. */
@@ -126,14 +131,22 @@ export class NativeClientSocket implements ClientSocket {
 
   #sendPiece({ hostname, port }: Peer): boolean {
     const address = parseAddress(hostname) ?? 0;
-    const sent = this.#mover.sendPiece(this.#fd, this.#piece, this.#length, this.#segmentSize, address, port);
+    const sent = this.#cut(this.#segmentSize) &&
+      this.#mover.sendPiece(this.#fd, this.#piece, this.#length, address, port);
     // A full queue is the usual reason, and Deno waits for that; a way that never takes a piece is not tried for ever.
     this.#failures = sent ? 0 : this.#failures + 1;
     return sent;
   }
 
+  /** Has all that is sent from now on cut into datagrams of so many bytes, or left whole. */
+  #cut(size: number): boolean {
+    if (size !== this.#cutInto && !this.#mover.askSegmentation(this.#fd, size)) return false;
+    this.#cutInto = size;
+    return true;
+  }
+
   #sendEach(to: Peer): void {
-    this.#mover.sendWhole(this.#fd);
+    this.#cut(0);
     for (let at = 0; at < this.#length; at += this.#segmentSize) {
       // A copy: it may have to wait for room, and the piece is filled again.
       this.#deno.send(this.#piece.slice(at, Math.min(at + this.#segmentSize, this.#length)), to);

@@ -30,8 +30,6 @@ export class NativeMover {
   readonly #receiving: Batch;
   readonly #sending: Batch;
   readonly #acks = new Uint8Array(BATCH * ACK_SIZE);
-  /** What sockets were told last that pieces are cut into. */
-  readonly #segmentSizes = new Map<number, number>();
   readonly #ackView = new DataView(this.#acks.buffer);
 
   constructor(libc: Libc) {
@@ -77,7 +75,10 @@ export class NativeMover {
     return this.#option(fd, Constant.SO_RCVBUF) ?? 0;
   }
 
-  /** Has the system cut what is sent into datagrams of this size, an ack's; returns whether it can (UDP_SEGMENT, Linux 4.18). */
+  /**
+   * Has the system cut what a socket sends into datagrams of so many bytes, 0 for not at all; returns whether it can (UDP_SEGMENT,
+   * Linux 4.18). It holds for what Deno sends, too.
+   */
   askSegmentation(fd: number, bytes = ACK_SIZE): boolean {
     const value = new Uint32Array([bytes]);
     const { SOL_UDP, UDP_SEGMENT } = Constant;
@@ -109,21 +110,17 @@ export class NativeMover {
    */
   sendSegmented(fd: number, seqnos: readonly number[], address: number, port: number): number {
     let sent = 0;
-    this.#sending.setName(0, address, port);
     while (sent < seqnos.length) {
       const count = Math.min(BATCH, seqnos.length - sent);
       for (let i = 0; i < count; i++) this.#ackView.setUint32(i * ACK_SIZE, seqnos[sent + i]!);
-      const { names } = this.#sending;
-      const bytes = BigInt(count * ACK_SIZE);
-      const went = this.#libc.sendto(fd, this.#acks, bytes, Constant.MSG_DONTWAIT, names, Layout.SOCKADDR);
-      if (Number(went) !== count * ACK_SIZE) break;
+      if (!this.sendPiece(fd, this.#acks, count * ACK_SIZE, address, port)) break;
       sent += count;
     }
     return sent;
   }
 
   /**
-   * Sends `piece[0, length)` as datagrams of `size` bytes, the last perhaps shorter.
+   * Sends `piece[0, length)`, which the system cuts as it was asked to (see {@linkcode askSegmentation}).
    *
    * @returns whether it went, as a whole: if not, nothing did
    */
@@ -131,20 +128,13 @@ export class NativeMover {
     fd: number,
     piece: Uint8Array<ArrayBuffer>,
     length: number,
-    size: number,
     address: number,
     port: number,
   ): boolean {
-    if (!this.#segment(fd, size)) return false;
     this.#sending.setName(0, address, port);
     const { names } = this.#sending;
     const went = this.#libc.sendto(fd, piece, BigInt(length), Constant.MSG_DONTWAIT, names, Layout.SOCKADDR);
     return Number(went) === length;
-  }
-
-  /** Has a socket cut nothing of what is sent by other ways from now on. */
-  sendWhole(fd: number): void {
-    this.#segment(fd, 0);
   }
 
   /**
@@ -166,14 +156,6 @@ export class NativeMover {
       if (went < count) break;
     }
     return sent;
-  }
-
-  /** Has a socket's pieces cut into datagrams of so many bytes, or not at all. */
-  #segment(fd: number, size: number): boolean {
-    if (size === (this.#segmentSizes.get(fd) ?? 0)) return true;
-    if (!this.askSegmentation(fd, size)) return false;
-    this.#segmentSizes.set(fd, size);
-    return true;
   }
 
   #isDatagram(fd: number): boolean {

@@ -37,26 +37,24 @@ export async function openSockets(address: string | null): Promise<DatagramSocke
 }
 
 /**
- * The quicker way for a client's socket, and gives up the permission for it.
+ * Opens the quicker way for clients' sockets, and gives up the permission for it.
  *
- * @param conn the socket; from now on the returned one's
- * @param onError takes the errors of sends
  * @param native whether the system's library may be used
+ * @returns makes a client's socket around one of Deno's, whose owner it is from then on
  */
-export async function openClientSocket(
-  conn: Deno.DatagramConn,
-  onError: OnSendError,
+export async function openClientWay(
   native: boolean,
-): Promise<ClientSocket> {
+): Promise<(conn: Deno.DatagramConn, onError: OnSendError) => ClientSocket> {
   const libc = native ? openLibc() : undefined;
   await Deno.permissions.revoke({ name: "ffi" });
-  if (libc === undefined) return new DenoClientSocket(conn, onError);
-  const mover = new NativeMover(libc);
-  const abilities = await tryMover(mover, "127.0.0.1");
-  const fd = mover.descriptorOf(conn.addr as Deno.NetAddr);
-  if (!abilities?.segments || fd === undefined) return new DenoClientSocket(conn, onError);
-  mover.askReceiveBuffer(fd);
-  return new NativeClientSocket(conn, onError, mover, fd);
+  const mover = libc && new NativeMover(libc);
+  const isGood = mover !== undefined && (await tryMover(mover, "127.0.0.1"))?.segments === true;
+  return (conn, onError) => {
+    const fd = isGood ? mover.descriptorOf(conn.addr as Deno.NetAddr) : undefined;
+    if (!isGood || fd === undefined) return new DenoClientSocket(conn, onError);
+    mover.askReceiveBuffer(fd);
+    return new NativeClientSocket(conn, onError, mover, fd);
+  };
 }
 
 /**

@@ -1,7 +1,9 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeHeraldPath } from "../../lib/protocol/herald_path.ts";
 import { MessageType } from "../../lib/protocol/message.ts";
-import { type CheckResult, checkServer, type CheckSocket } from "../../lib/send/check.ts";
+import { type CheckResult, checkServer } from "../../lib/send/check.ts";
+import { SendError } from "../../lib/send/failure.ts";
+import type { ClientSocket } from "../../lib/udp/client_socket.ts";
 import type { Peer } from "../../lib/udp/datagram_socket.ts";
 
 const SERVER: Peer = { hostname: "192.0.2.1", port: 20023 };
@@ -21,7 +23,7 @@ type Answers = (
 ) => readonly (readonly [bytes: Uint8Array, from: Peer])[];
 
 /** A socket whose other end answers at once. */
-class AnsweringSocket implements CheckSocket {
+class AnsweringSocket implements ClientSocket {
   readonly sent: { type: number; seqno: number; to: Peer; bytes: Uint8Array }[] = [];
   readonly #answers: Answers;
   readonly #queue: (readonly [Uint8Array, Peer])[] = [];
@@ -36,14 +38,17 @@ class AnsweringSocket implements CheckSocket {
     return [...this.#queue.shift()!];
   }
 
-  send(bytes: Uint8Array, to: Peer): Promise<void> {
+  send(bytes: Uint8Array, to: Peer): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const [type, seqno] = [view.getUint32(0), view.getUint32(4)];
     this.sent.push({ type, seqno, to, bytes });
     this.#queue.push(...this.#answers(type, seqno, to));
     this.#wake();
-    return Promise.resolve();
   }
+
+  drain(): void {}
+  flush(): void {}
+  close(): void {}
 }
 
 async function check(
@@ -52,7 +57,7 @@ async function check(
 ): Promise<{ result: CheckResult; socket: AnsweringSocket }> {
   const socket = new AnsweringSocket(answers);
   const job = { server: SERVER, path, retries: 2, timeoutMs: 20 };
-  return { result: await checkServer(job, socket, new AbortController().signal), socket };
+  return { result: await checkServer(job, () => socket, new AbortController().signal), socket };
 }
 
 Deno.test("checkServer() sends a HERALD and a FINISHED to whoever answered, and nothing else", async () => {
@@ -107,4 +112,17 @@ Deno.test("checkServer() is not led astray by late copies, and bounds what it te
     ...(seqno === 2 ? [[ack(2), SESSION] as const] : []),
   ]);
   assertEquals([result.ready, result.strangeAnswers.length], [true, 8]);
+});
+
+Deno.test("checkServer() tells at once what keeps it from sending, and takes no ICMP error for it", async () => {
+  const error = (code: string) => Object.assign(new Error("no way"), { code });
+  const failing = (code: string) => (onError: (error: unknown) => void): ClientSocket =>
+    Object.assign(new AnsweringSocket(() => []), { send: () => onError(error(code)) });
+  const job = { server: SERVER, path: undefined, retries: 1, timeoutMs: 20 };
+  const { signal } = new AbortController();
+  const thrown = await assertRejects(() => checkServer(job, failing("EINVAL"), signal), SendError);
+  assertStringIncludes(thrown.message, "Cannot send to 192.0.2.1:20023");
+  assertStringIncludes(thrown.message, "--client");
+  const { error: told } = await checkServer(job, failing("ECONNREFUSED"), signal);
+  assertStringIncludes(told!, "No answer from");
 });

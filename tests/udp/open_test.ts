@@ -68,7 +68,6 @@ function broken(breakIt: (good: NativeMover) => Partial<NativeMover>): NativeMov
     sendAcks: (...given) => good.sendAcks(...given),
     sendSegmented: (...given) => good.sendSegmented(...given),
     sendPiece: (...given) => good.sendPiece(...given),
-    sendWhole: (...given) => good.sendWhole(...given),
     askSegmentation: (...given) => good.askSegmentation(...given),
     askReceiveBuffer: (...given) => good.askReceiveBuffer(...given),
     descriptorOf: (...given) => good.descriptorOf(...given),
