@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { environmentVariable } from "../os/environment.ts";
 import { realFileSystem } from "../os/file_system.ts";
 import { LineWriter } from "../os/line_writer.ts";
 import { NotifySocket } from "../os/notify_socket.ts";
@@ -90,7 +91,7 @@ export class Operations {
     if (options.webhook !== undefined) {
       const { webhook, authorization } = {
         webhook: options.webhook,
-        authorization: environment(AUTHORIZATION),
+        authorization: environmentVariable(AUTHORIZATION),
       };
       const post = (body: string, signal: AbortSignal) => postTo(webhook, authorization, body, signal);
       this.#webhook = new Webhook({ post, now: Date.now, ...WEBHOOK_PATIENCE }, observe);
@@ -149,7 +150,7 @@ export class Operations {
 
   /** Tells a service manager, if there is one; nothing else reads its variables. */
   #notifyManager({ supervisor, settings, observe }: RunningServer): void {
-    const address = environment("NOTIFY_SOCKET");
+    const address = environmentVariable("NOTIFY_SOCKET");
     if (address === undefined || address === "") return;
     const unreachable = (error: unknown) =>
       observe({ event: "manager-unreachable", address, reason: describeError(error) });
@@ -195,19 +196,10 @@ export class Operations {
   }
 }
 
-/** A variable, as far as this process may look. */
-function environment(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    return undefined;
-  }
-}
-
 /** How often the service manager expects a sign of life, if it does of this process. */
 function watchdog(): number | null {
-  const pid = environment("WATCHDOG_PID");
-  const usec = environment("WATCHDOG_USEC") ?? "";
+  const pid = environmentVariable("WATCHDOG_PID");
+  const usec = environmentVariable("WATCHDOG_USEC") ?? "";
   if (!/^\d{1,15}$/.test(usec) || Number(usec) === 0) return null;
   if (pid !== undefined && pid !== `${Deno.pid}`) return null;
   return Math.min(Number(usec) / 1000, LONGEST_TIMER_MS);
@@ -215,6 +207,8 @@ function watchdog(): number | null {
 
 function openTrace(path: string): Deno.FsFile {
   try {
+    // A pipe would keep the server waiting for its reader.
+    if (realFileSystem.entry(path)?.kind === "other") throw new TypeError("it is not a regular file");
     return Deno.openSync(path, { create: true, append: true, mode: 0o600 });
   } catch (error) {
     throw new OperationError(`Cannot write the trace to ${quote(path)}: ${describeError(error)}`);

@@ -87,6 +87,20 @@ export const globalOptions = {
   version: { short: "V", help: "show the version and exit" },
 } as const satisfies Record<string, Option>;
 
+/** Where an object store is and who asks it, for the commands that ship and read. */
+const storeOptions = {
+  "s3-endpoint": {
+    value: endpoint,
+    defaultInWords: "AWS_ENDPOINT_URL, else AWS",
+    help: "URL of the object storage",
+  },
+  "s3-credentials": {
+    value: file(),
+    defaultInWords: "AWS_* of the environment",
+    help: "file of mode 600 with the keys of the object storage",
+  },
+} as const satisfies Record<string, Option>;
+
 /** Options of `netdump serve`. */
 export const serveOptions = {
   dir: { short: "d", value: directory, default: "/var/crash", help: "dump directory; must exist" },
@@ -140,16 +154,7 @@ export const serveOptions = {
     defaultInWords: "off",
     help: "ship finished dumps to object storage, s3://BUCKET[/PREFIX]",
   },
-  "s3-endpoint": {
-    value: endpoint,
-    defaultInWords: "AWS_ENDPOINT_URL, else AWS",
-    help: "URL of the object storage",
-  },
-  "s3-credentials": {
-    value: file(),
-    defaultInWords: "AWS_* of the environment",
-    help: "file of mode 600 with the keys of the object storage",
-  },
+  ...storeOptions,
   "ship-rate": { value: size, defaultInWords: "no limit", help: "bytes shipped a second while dumps arrive" },
   "ship-keep": {
     value: count(0, 1_000_000),
@@ -239,16 +244,7 @@ export const inspectOptions = {
     defaultInWords: "/tmp",
     help: "where a large compressed dump is unpacked to read its kernel",
   },
-  "s3-endpoint": {
-    value: endpoint,
-    defaultInWords: "AWS_ENDPOINT_URL, else AWS",
-    help: "URL of the object storage",
-  },
-  "s3-credentials": {
-    value: file(),
-    defaultInWords: "AWS_* of the environment",
-    help: "file of mode 600 with the keys of the object storage",
-  },
+  ...storeOptions,
   ...globalOptions,
 } as const satisfies Record<string, Option>;
 

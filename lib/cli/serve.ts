@@ -5,6 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { descriptorLimit } from "../os/descriptors.ts";
+import { environmentVariables } from "../os/environment.ts";
 import { realFileSystem } from "../os/file_system.ts";
 import { LineWriter } from "../os/line_writer.ts";
 import { localAddresses } from "../os/local_addresses.ts";
@@ -191,20 +192,12 @@ function findProgram(exec: string | undefined): string | undefined {
   return program;
 }
 
-/** What programs get of this process's environment, as far as it may look. */
+/** What programs get of this process's environment. */
 function ownEnvironment(): Record<string, string> {
-  const environment: Record<string, string> = {
+  return {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    ...environmentVariables(PASSED_ON),
   };
-  for (const name of PASSED_ON) {
-    try {
-      const value = Deno.env.get(name);
-      if (value !== undefined) environment[name] = value;
-    } catch {
-      // Not permitted to look.
-    }
-  }
-  return environment;
 }
 
 /** Those of the libraries that move datagrams which this process may open. */

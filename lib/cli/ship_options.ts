@@ -13,6 +13,8 @@ import {
 } from "../archive/credentials.ts";
 import type { ShelfLocation } from "../archive/keys.ts";
 import type { StoreSettings } from "../archive/object_store.ts";
+import { environmentVariables } from "../os/environment.ts";
+import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";
 import { quote } from "../text/escape.ts";
 import { OperationError } from "./exit_status.ts";
@@ -34,7 +36,7 @@ export interface StoreOptions {
  */
 export function storeSettings({ bucket }: ShelfLocation, options: StoreOptions): StoreSettings {
   const path = options["s3-credentials"];
-  const variables = { ...environmentVariables(), ...(path === undefined ? {} : readCredentials(path)) };
+  const variables = { ...variablesOfEnvironment(), ...(path === undefined ? {} : readCredentials(path)) };
   try {
     const credentials = credentialsOf(variables);
     const endpoint = options["s3-endpoint"] ?? variables.AWS_ENDPOINT_URL ??
@@ -52,14 +54,13 @@ function readCredentials(path: string): StoreVariables {
   const cannot = (reason: string) => new OperationError(`Cannot use credentials ${quote(path)}: ${reason}`);
   let text: string;
   try {
-    using file = Deno.openSync(path);
-    const { isFile, mode, size } = file.statSync();
-    if (!isFile) throw cannot("not a file");
+    const { mode } = Deno.statSync(path);
     if (mode !== null && Deno.build.os !== "windows" && (mode & OTHERS) !== 0) {
       throw cannot(`others can use it (mode ${(mode & 0o777).toString(8)}); chmod 600 it`);
     }
-    if (size > MAX_FILE_BYTES) throw cannot("it is too long");
-    text = Deno.readTextFileSync(path);
+    const bytes = readSmallFile(path, MAX_FILE_BYTES + 1);
+    if (bytes.byteLength > MAX_FILE_BYTES) throw cannot("it is too long");
+    text = new TextDecoder().decode(bytes);
   } catch (error) {
     throw error instanceof OperationError ? error : cannot(describeError(error));
   }
@@ -70,16 +71,8 @@ function readCredentials(path: string): StoreVariables {
   }
 }
 
-/** Those of the variables that are set, as far as this process may look. */
-function environmentVariables(): StoreVariables {
-  const variables: Record<string, string> = {};
-  for (const name of STORE_VARIABLES) {
-    try {
-      const value = Deno.env.get(name);
-      if (value !== undefined && value !== "") variables[name] = value;
-    } catch {
-      // Not permitted to look.
-    }
-  }
-  return variables;
+/** Those of the variables that are set to something. */
+function variablesOfEnvironment(): StoreVariables {
+  const set = Object.entries(environmentVariables(STORE_VARIABLES)).filter(([, value]) => value !== "");
+  return Object.fromEntries(set);
 }

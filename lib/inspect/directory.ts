@@ -9,6 +9,7 @@ import { parseInfo } from "../kerneldump/files/info.ts";
 import { parseDumpName } from "../kerneldump/files/dump_name.ts";
 import { examine } from "./examine.ts";
 import type { Findings } from "./findings.ts";
+import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";
 import { formatIsoTime } from "../text/time.ts";
 import { panicSignature } from "../kerneldump/files/panic_signature.ts";
@@ -195,8 +196,7 @@ const INFO_LIMIT = 2 ** 20;
 
 function readInfo(path: string): ReturnType<typeof parseInfo> {
   try {
-    if (Deno.statSync(path).size > INFO_LIMIT) return undefined;
-    return parseInfo(Deno.readTextFileSync(path));
+    return parseInfo(new TextDecoder().decode(readSmallFile(path, INFO_LIMIT)));
   } catch {
     return undefined;
   }

@@ -19,6 +19,7 @@ import { type DumpName, parseDumpName } from "../kerneldump/files/dump_name.ts";
 import { plainBeginning, refuseWhatIsNoDump } from "./recognize.ts";
 import { SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { SendError } from "./failure.ts";
+import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";
 import type { OpenDump } from "./read_ahead.ts";
 
@@ -70,8 +71,8 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
     if (!choice.force) await refuseWhatIsNoDump(path, basename(realPath), beginning, info.size);
     const companion = (kind: string) =>
       name.id === null ? undefined : join(dirname(realPath), `${kind}.${name.id}`);
-    const { source, from } = await findHeader(choice.headerPath, companion);
-    const key = await findKey(choice.keyPath, name.encrypted ? companion("key") : undefined);
+    const { source, from } = findHeader(choice.headerPath, companion);
+    const key = findKey(choice.keyPath, name.encrypted ? companion("key") : undefined);
     const facts = {
       name,
       fileSize: info.size,
@@ -123,16 +124,16 @@ async function readBeginning(path: string, file: Deno.FsFile): Promise<Uint8Arra
 
 type Companion = (kind: string) => string | undefined;
 
-async function findHeader(
+function findHeader(
   chosen: string | undefined,
   companion: Companion,
-): Promise<{ source: HeaderSource; from: string | null }> {
-  if (chosen !== undefined) return { source: { kind: "header", bytes: await read(chosen) }, from: chosen };
+): { source: HeaderSource; from: string | null } {
+  if (chosen !== undefined) return { source: { kind: "header", bytes: read(chosen) }, from: chosen };
   const kdh = companion("kdh");
-  const bytes = kdh === undefined ? undefined : await readIfThere(kdh);
+  const bytes = kdh === undefined ? undefined : readIfThere(kdh);
   if (kdh !== undefined && bytes !== undefined) return { source: { kind: "header", bytes }, from: kdh };
   const infoPath = companion("info");
-  const text = infoPath === undefined ? undefined : await readIfThere(infoPath);
+  const text = infoPath === undefined ? undefined : readIfThere(infoPath);
   if (infoPath !== undefined && text !== undefined) {
     const info = parseInfo(new TextDecoder().decode(text.subarray(0, MAX_INFO_SIZE)));
     if (info === undefined) {
@@ -145,10 +146,10 @@ async function findHeader(
   return { source: { kind: "none" }, from: null };
 }
 
-async function findKey(chosen: string | undefined, companion: string | undefined): Promise<Uint8Array> {
+function findKey(chosen: string | undefined, companion: string | undefined): Uint8Array {
   const path = chosen ?? companion;
   if (path === undefined) return new Uint8Array();
-  const bytes = chosen === undefined ? await readIfThere(path) : await read(path);
+  const bytes = chosen === undefined ? readIfThere(path) : read(path);
   if (bytes === undefined) return new Uint8Array();
   try {
     decodeKernelDumpKey(bytes);
@@ -182,29 +183,17 @@ function headerOf(
 }
 
 /** Reads a file beside the dump, or one that was named in its place: all of it if it is as small as those are. */
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+function readIfThere(path: string): Uint8Array | undefined {
   try {
-    if (!(await Deno.stat(path)).isFile) {
-      throw new SendError(`Cannot read ${quote(path)}: it is not a regular file`);
-    }
-    using file = await Deno.open(path);
-    // A byte more than any may have shows that it has too many.
-    const bytes = new Uint8Array(MAX_COMPANION_SIZE + 1);
-    let size = 0;
-    for (let count: number | null = 0; count !== null && size < bytes.byteLength;) {
-      count = await file.read(bytes.subarray(size));
-      size += count ?? 0;
-    }
-    return bytes.subarray(0, size);
+    return readSmallFile(path, MAX_COMPANION_SIZE + 1);
   } catch (error) {
-    if (error instanceof SendError) throw error;
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new SendError(`Cannot read ${quote(path)}: ${describeError(error)}`);
   }
 }
 
-async function read(path: string): Promise<Uint8Array> {
-  const bytes = await readIfThere(path);
+function read(path: string): Uint8Array {
+  const bytes = readIfThere(path);
   if (bytes === undefined) throw new SendError(`Cannot read ${quote(path)}: no such file or directory`);
   return bytes;
 }

@@ -17,6 +17,7 @@ import { type InfoFile, parseInfo } from "../../kerneldump/files/info.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import { type Problem, problem } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
+import { readSmallFile } from "../../os/small_file.ts";
 import { describeError } from "../../os/system_error.ts";
 
 /** What lies beside a dump. */
@@ -91,17 +92,10 @@ function resolveLink(path: string): string {
 
 function readIfThere(path: string, limit: number, problems: Problem[]): Uint8Array | null {
   try {
-    // A pipe with such a name would keep us waiting for ever.
-    if (!Deno.statSync(path).isFile) return null;
-    using file = Deno.openSync(path);
-    const bytes = new Uint8Array(limit);
-    let filled = 0;
-    for (let count; filled < limit && (count = file.readSync(bytes.subarray(filled))) !== null;) {
-      filled += count;
-    }
-    return bytes.slice(0, filled);
+    return readSmallFile(path, limit);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    // What is no file is nobody's companion.
+    if (error instanceof Deno.errors.NotFound || error instanceof TypeError) return null;
     problems.push(
       problem("companion-unreadable", `Cannot read ${quote(basename(path))}: ${describeError(error)}`),
     );
