@@ -17,6 +17,7 @@ import { byAddress, type HostNames } from "./hostname.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "./orders.ts";
 import { ReceiverPool, type StartWorker } from "./receiver_pool.ts";
 import { type Refusal, Refusals } from "./refusals.ts";
+import { eventOf } from "./report_event.ts";
 import { lookAt } from "./restart.ts";
 import { RollCall } from "./roll_call.ts";
 import type { SessionIdentity } from "./session/journal.ts";
@@ -256,7 +257,6 @@ export class Supervisor {
   }
 
   #onReport(receiver: number, report: Report): void {
-    const { observe } = this.#parts;
     switch (report.report) {
       case "opened": {
         const entry = this.#sessions.get(report.id);
@@ -268,34 +268,9 @@ export class Supervisor {
         this.#refuse({ client: this.#clientOf(report.id) ?? "", cause: "files", reason: report.reason });
         this.#forget(report.id);
         return;
-      case "path-refused":
-        observe({
-          event: "path-refused",
-          client: this.#clientOf(report.id) ?? "",
-          path: report.path,
-          reason: report.reason,
-        });
-        return;
-      case "default-path-unusable":
-        observe({ event: "default-path-unusable", path: report.path, reason: report.reason });
-        return;
       case "started":
         this.#setStage(report.dump.id, "data");
-        observe({ event: report.resumed ? "resumed" : "started", dump: report.dump });
-        return;
-      case "header":
-        observe({ event: "header", dump: report.dump, problem: report.problem });
-        return;
-      case "pace":
-        observe({ event: "pace", receiver, counts: report.counts });
-        return;
-      case "run":
-        observe({ event: "run", run: report.run });
-        return;
-      case "key":
-      case "progress":
-        observe({ event: report.report, dump: report.dump });
-        return;
+        break;
       case "activity":
         for (const activity of report.sessions) this.#sessions.note(activity, performance.now());
         return;
@@ -304,22 +279,9 @@ export class Supervisor {
         return;
       case "empty":
         this.#setStage(report.id, "finished");
-        observe({ event: "empty", id: report.id, client: this.#clientOf(report.id) ?? "" });
-        return;
-      case "removed":
-        observe({ event: "removed", dump: report.dump });
-        return;
-      case "notice": {
-        const { id, level, provoked, text } = report;
-        const client = id === null ? null : this.#clientOf(id) ?? null;
-        observe({ event: "notice", id, client, importance: level, provoked, text });
-        return;
-      }
+        break;
       case "not-labelled":
         this.#tellOnce("not-labelled", report.id, report.reason);
-        return;
-      case "dropped":
-        observe({ event: "reports-dropped", receiver, count: report.count });
         return;
       case "closed":
         this.#forget(report.id);
@@ -334,6 +296,8 @@ export class Supervisor {
         this.#hasStopped(receiver);
         return;
     }
+    const event = eventOf(report, receiver, (id) => this.#clientOf(id));
+    if (event !== undefined) this.#parts.observe(event);
   }
 
   /** Links and programs get what a receiver names only if it is what a dump of its session has: a receiver is not trusted. */

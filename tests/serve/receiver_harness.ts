@@ -7,7 +7,8 @@ import { type FileSystem, realFileSystem } from "../../lib/os/file_system.ts";
 import type { SessionIdentity } from "../../lib/serve/session/journal.ts";
 import { linkNewest } from "../../lib/serve/store/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
-import { realClock, Receiver } from "../../lib/serve/receiver/receiver.ts";
+import { realClock } from "../../lib/serve/receiver/clock.ts";
+import { Receiver } from "../../lib/serve/receiver/receiver.ts";
 import { ANY_PORT, type MemorySocket, MemorySockets } from "../udp/memory_socket.ts";
 
 /** The client of every session here, and its name. */

@@ -6,7 +6,8 @@
  */
 import { encodeMessage, type Message, MessageType } from "../../lib/protocol/message.ts";
 import type { FinishedReport, Report } from "../../lib/serve/orders.ts";
-import { type Clock, Receiver } from "../../lib/serve/receiver/receiver.ts";
+import type { Clock } from "../../lib/serve/receiver/clock.ts";
+import { Receiver } from "../../lib/serve/receiver/receiver.ts";
 import { type MemorySocket, MemorySockets } from "../udp/memory_socket.ts";
 import { Killed, MemoryFiles, memoryFileSystem } from "./memory_file_system.ts";
 import type { SimulatedTime } from "./simulated_time.ts";

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Clock } from "./clock.ts";
+import type { RunBuffer } from "./run_buffer.ts";
 import { BURST_BOUNDS, LATENCY_BOUNDS_S, type PaceCounts, type StoredRun } from "../events.ts";
 
 /** Counts runs. */
@@ -33,6 +35,47 @@ export class Pace {
     if (counts.messages === 0) return undefined;
     this.#counts = nothing();
     return counts;
+  }
+}
+
+/** The runs of one session: measured when they are stored, counted behind their acks (P2). */
+export class RunPace {
+  readonly #pace: Pace;
+  readonly #id: string;
+  readonly #clock: Pick<Clock, "now" | "unixMs">;
+  /** A run that was stored, and not counted yet. */
+  #untold: Omit<StoredRun, "id" | "atMs"> | undefined;
+
+  /** @param id the session's */
+  constructor(pace: Pace, id: string, clock: Pick<Clock, "now" | "unixMs">) {
+    this.#pace = pace;
+    this.#id = id;
+    this.#clock = clock;
+  }
+
+  /**
+   * Measures a run that was just stored.
+   *
+   * @param heardMs when its first message came, and `startedMs` when its write began; both monotonic
+   * @param acks how many are due now
+   */
+  stored(
+    { seqno, count, offset, length }: RunBuffer,
+    heardMs: number,
+    startedMs: number,
+    acks: number,
+  ): void {
+    // Two runs may be stored before the acks of either go out.
+    this.tell();
+    const [gatherMs, storeMs] = [startedMs - heardMs, this.#clock.now() - startedMs];
+    this.#untold = { seqno, messages: count, offset, bytes: length, acks, gatherMs, storeMs };
+  }
+
+  /** Counts it. */
+  tell(): void {
+    if (this.#untold === undefined) return;
+    this.#pace.stored({ id: this.#id, atMs: this.#clock.unixMs(), ...this.#untold });
+    this.#untold = undefined;
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Verdict } from "../session/completeness.ts";
+import type { Clock } from "./clock.ts";
 import type { DumpFiles } from "../store/dump_files.ts";
 import { describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
 import { describeError } from "../../os/system_error.ts";
@@ -33,8 +34,7 @@ export interface DumpSurroundings {
   spareBytes(directory: string): number;
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
-  /** Unix time in ms. */
-  unixMs(): number;
+  readonly clock: Clock;
 }
 
 /** A dump that is being received into files. */
@@ -222,7 +222,7 @@ export class ReceivedDump {
       this.files.journal.append({ finished: seqno });
       await this.files.finalize({
         complete: verdict.complete,
-        atMs: this.#surroundings.unixMs(),
+        atMs: this.#surroundings.clock.unixMs(),
         encrypted: this.#session.encrypted,
         compression: this.#session.compression,
         coreBytes: finalCoreBytes(this.#session, this.files),
@@ -249,7 +249,7 @@ export class ReceivedDump {
       name: this.#name,
       session: this.#session,
       files: this.files,
-      durationMs: this.#surroundings.unixMs() - this.#identity.startedMs,
+      durationMs: this.#surroundings.clock.unixMs() - this.#identity.startedMs,
     };
   }
 

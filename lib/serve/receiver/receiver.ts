@@ -19,6 +19,7 @@ import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
 import { spareBytes } from "../store/space.ts";
 import { readJournalText } from "../store/state_directory.ts";
+import type { Clock } from "./clock.ts";
 import { Pace } from "./pace.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
@@ -38,26 +39,6 @@ export interface ReceiverWorld {
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
 }
-
-/** Time as a receiver knows it. */
-export interface Clock {
-  /** Monotonic time in ms. */
-  now(): number;
-  /** Unix time in ms. */
-  unixMs(): number;
-  /** Does something after a while; returns how to take that back. */
-  after(waitMs: number, action: () => void): () => void;
-}
-
-/** The time of this machine. */
-export const realClock: Clock = {
-  now: () => performance.now(),
-  unixMs: () => Date.now(),
-  after: (waitMs, action) => {
-    const timer = setTimeout(action, waitMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Client names that sessions wait for. */
 interface Naming {
@@ -91,16 +72,8 @@ export class Receiver implements TransferHost {
     return this.#world.fs;
   }
 
-  now(): number {
-    return this.#world.clock.now();
-  }
-
-  unixMs(): number {
-    return this.#world.clock.unixMs();
-  }
-
-  after(waitMs: number, action: () => void): () => void {
-    return this.#world.clock.after(waitMs, action);
+  get clock(): Clock {
+    return this.#world.clock;
   }
 
   get longJournalBytes(): number {
@@ -132,7 +105,7 @@ export class Receiver implements TransferHost {
   async completed(files: DumpFiles): Promise<void> {
     const { keep } = this.#settings;
     if (keep === null) return;
-    const policy = { keep, nowMs: this.unixMs(), spareBytes: this.spareBytes(files.directory) };
+    const policy = { keep, nowMs: this.clock.unixMs(), spareBytes: this.spareBytes(files.directory) };
     for (const dump of await removeOldDumps(this.#fs, files.directory, files.place, files.index, policy)) {
       this.report({ report: "removed", dump });
     }
@@ -176,7 +149,7 @@ export class Receiver implements TransferHost {
   }
 
   #every(timer: number, waitMs: number, action: () => void): void {
-    this.#cancelTimers[timer] = this.after(waitMs, () => {
+    this.#cancelTimers[timer] = this.clock.after(waitMs, () => {
       action();
       this.#every(timer, waitMs, action);
     });
@@ -196,7 +169,7 @@ export class Receiver implements TransferHost {
       socket = await this.#bind(session);
       const identity = { ...session, port: socket.port };
       const journal = JournalFile.create(this.#fs, this.#settings.root, { format: 2, session: identity });
-      const machine = new Session(this.#sessionSettings(identity, directory), this.now());
+      const machine = new Session(this.#sessionSettings(identity, directory), this.clock.now());
       const transfer = this.#add(socket, identity, machine, journal, name);
       transfer.ackHerald();
       this.report({ report: "opened", id: identity.id, port: identity.port });
@@ -224,8 +197,8 @@ export class Receiver implements TransferHost {
       const place = begunPlace(this.#fs, root, journal);
       const directory = resolvePlace(this.#fs, root, place?.directory ?? ".");
       const ownBytes = place === undefined ? 0 : journalledEnd(journal.records);
-      const session = new Session(this.#sessionSettings(identity, directory, ownBytes), this.now());
-      const replayed = place === undefined ? undefined : replay(session, journal, this.now());
+      const session = new Session(this.#sessionSettings(identity, directory, ownBytes), this.clock.now());
+      const replayed = place === undefined ? undefined : replay(session, journal, this.clock.now());
       // It may be told while the port is waited for.
       const name = this.#nameOf(id);
       socket = await this.#bind(identity);
@@ -236,10 +209,10 @@ export class Receiver implements TransferHost {
       } else if (replayed.final !== undefined) {
         file.release();
         this.#raiseBoundsQuietly(directory, place);
-        session.enter("finished", this.now(), replayed.finishedSeqno);
+        session.enter("finished", this.clock.now(), replayed.finishedSeqno);
         this.#add(socket, identity, session, file, Promise.resolve(byAddress(place)));
       } else {
-        session.enter("receiving", this.now());
+        session.enter("receiving", this.clock.now());
         const known = byAddress(place);
         const files = reopenFiles(this.#fs, root, place, file, session, replayed);
         this.#add(socket, identity, session, file, Promise.resolve(known), { files, name: known })
@@ -279,8 +252,11 @@ export class Receiver implements TransferHost {
     file: JournalFile,
     reason: string,
   ): Promise<void> {
-    const session = new Session(this.#sessionSettings(identity, this.#settings.root, Infinity), this.now());
-    const replayed = replay(session, journal, this.now());
+    const session = new Session(
+      this.#sessionSettings(identity, this.#settings.root, Infinity),
+      this.clock.now(),
+    );
+    const replayed = replay(session, journal, this.clock.now());
     if (replayed.final !== undefined) return;
     const files = reopenFiles(this.#fs, this.#settings.root, place, file, session, replayed);
     try {
@@ -336,14 +312,14 @@ export class Receiver implements TransferHost {
 
   async #bind({ local, port, client }: SessionIdentity): Promise<DatagramSocket> {
     const peer = { hostname: client, port: this.#settings.ackPort };
-    for (const startedMs = this.now();;) {
+    for (const startedMs = this.clock.now();;) {
       try {
         return this.#world.sockets.bind(local, port, peer);
       } catch (error) {
         // A receiver that crashed gives its ports back a moment later.
         const inUse = error instanceof Deno.errors.AddrInUse && port !== 0;
-        if (!inUse || this.now() - startedMs > BIND_PATIENCE_MS) throw error;
-        await new Promise<void>((resolve) => this.after(20, resolve));
+        if (!inUse || this.clock.now() - startedMs > BIND_PATIENCE_MS) throw error;
+        await new Promise<void>((resolve) => this.clock.after(20, resolve));
       }
     }
   }

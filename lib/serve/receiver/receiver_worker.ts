@@ -8,7 +8,8 @@
 import { realFileSystem } from "../../os/file_system.ts";
 import { openSockets } from "../../udp/open.ts";
 import type { Order, ReceiverSettings } from "../orders.ts";
-import { realClock, Receiver } from "./receiver.ts";
+import { realClock } from "./clock.ts";
+import { Receiver } from "./receiver.ts";
 import { ReportGate } from "./report_gate.ts";
 
 const LONG_JOURNAL_BYTES = 1024 * 1024;

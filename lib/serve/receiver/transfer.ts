@@ -17,31 +17,19 @@ import type { DumpFiles } from "../store/dump_files.ts";
 import { describeError } from "../../os/system_error.ts";
 import type { SessionIdentity } from "../session/journal.ts";
 import type { JournalFile } from "../store/journal_file.ts";
-import type { Outcome, StoredRun } from "../events.ts";
+import type { Outcome } from "../events.ts";
 import type { ClientName, Report, SessionActivity } from "../orders.ts";
 import { DumpEnding } from "./dump_ending.ts";
-import type { Pace } from "./pace.ts";
+import { type Pace, RunPace } from "./pace.ts";
 import { type DumpSurroundings, ReceivedDump, RefusedError, StoreError } from "./received_dump.ts";
 import { RunBuffer } from "./run_buffer.ts";
 import { DataVerdict, type Effect, type Session } from "../session/session.ts";
 import { TransferReports } from "./transfer_reports.ts";
 
-/** Kinds of what others provoke, as they are summed up. */
-const FOREIGN = "datagrams of others were ignored";
-const MALFORMED = "datagrams that are no messages were ignored";
-const ACKS_FAILED = "acks could not be sent";
-const RECEIVES_FAILED = "receives failed";
-const IMPOSSIBLE = "messages that the client cannot have sent were ignored";
-const REFUSED = "messages that differ from what they repeat were refused";
-
 /** What a transfer needs of the receiver it lives in. */
 export interface TransferHost extends DumpSurroundings {
   readonly pace: Pace;
-  /** Monotonic time in ms. */
-  now(): number;
   report(report: Report): void;
-  /** Does something after a while; returns how to take that back. */
-  after(waitMs: number, action: () => void): () => void;
   /** Creates the dump's files; throws the file system's errors. */
   createFiles(identity: SessionIdentity, name: ClientName, journal: JournalFile): DumpFiles;
   /** A complete dump is final. */
@@ -70,8 +58,7 @@ export class Transfer implements DatagramTaker {
   readonly #journal: JournalFile;
   /** When the run at hand began. */
   #heardMs = 0;
-  /** A run that was stored, and not counted yet. */
-  #stored: StoredRun | undefined;
+  readonly #pace: RunPace;
   #cancelTimer: () => void = () => {};
   #stopping = false;
   #closed = false;
@@ -101,6 +88,7 @@ export class Transfer implements DatagramTaker {
     this.#journal = journal;
     if (resumed !== undefined) this.#begin(resumed.files, resumed.name);
     this.#reports = new TransferReports(identity, (report) => host.report(report));
+    this.#pace = new RunPace(host.pace, identity.id, host.clock);
     this.#ends = new DumpEnding(this.#reports, (files) => host.completed(files));
   }
 
@@ -161,7 +149,7 @@ export class Transfer implements DatagramTaker {
   activity(): SessionActivity | undefined {
     const { phase, core } = this.session;
     if (phase !== "receiving") return undefined;
-    const nowMs = this.#host.now();
+    const nowMs = this.#host.clock.now();
     return {
       id: this.identity.id,
       silentMs: nowMs - this.session.heardMs,
@@ -192,16 +180,12 @@ export class Transfer implements DatagramTaker {
     this.#reports.progress(this.#dump, this.session);
   }
 
-  foreign({ hostname, port }: Peer): void {
-    const text = `a datagram from ${hostname}:${port}, who is not the client, was ignored`;
-    this.#reports.notices.provoked("warning", FOREIGN, text);
+  foreign(from: Peer): void {
+    this.#reports.foreign(from);
   }
 
   failed(what: "receive" | "send", error: unknown): void {
-    const [kind, text] = what === "send"
-      ? [ACKS_FAILED, "an ack could not be sent"] as const
-      : [RECEIVES_FAILED, "a receive failed"] as const;
-    this.#reports.notices.provoked("debug", kind, `${text}: ${describeError(error)}`);
+    this.#reports.socketFailed(what, error);
   }
 
   /** One datagram; the promise is only there while the first data waits for the client's name. */
@@ -210,7 +194,7 @@ export class Transfer implements DatagramTaker {
     const { view, size } = datagram;
     const error = checkHeader(view, 0, size);
     if (error !== undefined) {
-      this.#reports.notices.provoked("debug", MALFORMED, `a datagram of ${size} bytes was ignored: ${error}`);
+      this.#reports.malformed(size, error);
       return undefined;
     }
     const type = view.getUint32(HeaderField.TYPE);
@@ -268,7 +252,7 @@ export class Transfer implements DatagramTaker {
   #data(seqno: number, offset: number, payload: Uint8Array): void {
     const length = payload.byteLength;
     // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
-    if (this.#run.count === 0) this.#heardMs = this.#host.now();
+    if (this.#run.count === 0) this.#heardMs = this.#host.clock.now();
     switch (this.session.data(seqno, offset, length, this.#heardMs)) {
       case DataVerdict.STORE:
         if (!this.#run.fits(seqno, offset, length)) this.endOfBurst();
@@ -284,7 +268,7 @@ export class Transfer implements DatagramTaker {
         this.#flushAcks();
         return;
       case DataVerdict.IMPOSSIBLE:
-        this.#ignore(`number ${seqno} is not one that the client can send now`);
+        this.#reports.impossible(`number ${seqno} is not one that the client can send now`);
         return;
       case DataVerdict.TOO_LARGE:
         this.#writeRun();
@@ -305,19 +289,15 @@ export class Transfer implements DatagramTaker {
     }
   }
 
-  #ignore(why: string): void {
-    this.#reports.notices.provoked("warning", IMPOSSIBLE, `a message was ignored: ${why}`);
-  }
-
   #writeRun(): void {
     const run = this.#run;
     if (run.count === 0) return;
     const { acks } = this.#socket;
-    const [startedMs, acksBefore] = [this.#host.now(), acks.length];
+    const [startedMs, acksBefore] = [this.#host.clock.now(), acks.length];
     try {
       if (this.session.phase === "receiving") {
         this.#dump?.store(run, startedMs, acks);
-        this.#paceOf(run, startedMs, acks.length - acksBefore);
+        this.#pace.stored(run, this.#heardMs, startedMs, acks.length - acksBefore);
       }
     } catch (error) {
       this.#failFrom(error);
@@ -325,24 +305,9 @@ export class Transfer implements DatagramTaker {
     run.clear();
   }
 
-  #paceOf({ seqno, count, offset, length }: RunBuffer, startedMs: number, acks: number): void {
-    this.#tellPace();
-    const [gatherMs, storeMs] = [startedMs - this.#heardMs, this.#host.now() - startedMs];
-    const { id } = this.identity;
-    const place = { id, atMs: this.#host.unixMs(), seqno, messages: count, offset, bytes: length };
-    this.#stored = { ...place, acks, gatherMs, storeMs };
-  }
-
-  /** Counts the run that was stored last: behind its acks (P2). */
-  #tellPace(): void {
-    if (this.#stored === undefined) return;
-    this.#host.pace.stored(this.#stored);
-    this.#stored = undefined;
-  }
-
   #control(message: Message): void {
     this.#writeRun();
-    const effects = this.session.control(message, this.#host.now(), this.#socket.acks);
+    const effects = this.session.control(message, this.#host.clock.now(), this.#socket.acks);
     try {
       for (const effect of effects) this.#perform(effect, message.seqno);
     } catch (error) {
@@ -367,7 +332,7 @@ export class Transfer implements DatagramTaker {
         return;
       }
       case "ignore":
-        this.#ignore(effect.why);
+        this.#reports.impossible(effect.why);
         return;
       case "ack":
         this.#socket.acks.push(effect.seqno);
@@ -388,7 +353,7 @@ export class Transfer implements DatagramTaker {
       await this.#giveUp("error", error.message, false);
       return;
     }
-    for (const effect of this.session.finalized(this.#host.now())) this.#perform(effect, seqno);
+    for (const effect of this.session.finalized(this.#host.clock.now())) this.#perform(effect, seqno);
     this.#flushAcks();
     this.#setTimer();
     this.#aftermath = this.#ends.afterFinal(dump, verdict);
@@ -396,7 +361,7 @@ export class Transfer implements DatagramTaker {
 
   #failFrom(error: unknown): void {
     if (error instanceof RefusedError) {
-      this.#reports.notices.provoked("warning", REFUSED, `a message was refused: ${error.message}`);
+      this.#reports.different(error);
       return;
     }
     if (!(error instanceof StoreError)) throw error;
@@ -423,7 +388,7 @@ export class Transfer implements DatagramTaker {
 
   #flushAcks(): void {
     this.#socket.flush(this.session.acksTwice ? 2 : 1);
-    this.#tellPace();
+    this.#pace.tell();
   }
 
   #close(forget: boolean): void {
@@ -444,10 +409,10 @@ export class Transfer implements DatagramTaker {
     this.#cancelTimer();
     // One that is given up is closed when its dump is labelled.
     if (this.#closed || this.session.phase === "ended") return;
-    const waitMs = this.session.deadlineMs - this.#host.now();
+    const waitMs = this.session.deadlineMs - this.#host.clock.now();
     // Timers take 31 bits; a far deadline is looked at again on the way.
     if (waitMs === Infinity) return;
-    this.#cancelTimer = this.#host.after(Math.min(Math.max(waitMs, 1), 60_000), this.#onTimer);
+    this.#cancelTimer = this.#host.clock.after(Math.min(Math.max(waitMs, 1), 60_000), this.#onTimer);
   }
 
   readonly #onTimer = async (): Promise<void> => {
@@ -456,10 +421,10 @@ export class Transfer implements DatagramTaker {
     if (this.#closed || this.#stopping) return;
     this.endOfBurst();
     if (this.session.phase === "ended") return;
-    const due = this.session.due(this.#host.now());
+    const due = this.session.due(this.#host.clock.now());
     switch (due.do) {
       case "expire-acks":
-        this.session.expireAcks(this.#host.now(), this.#socket.acks);
+        this.session.expireAcks(this.#host.clock.now(), this.#socket.acks);
         this.#recordAcknowledgement();
         this.#flushAcks();
         break;

@@ -8,9 +8,19 @@ import type { SessionIdentity } from "../session/journal.ts";
 import { Notices } from "./notices.ts";
 import type { Outcome } from "../events.ts";
 import type { Report } from "../orders.ts";
-import type { ReceivedDump } from "./received_dump.ts";
+import { describeError } from "../../os/system_error.ts";
+import type { Peer } from "../../udp/datagram_socket.ts";
+import type { ReceivedDump, RefusedError } from "./received_dump.ts";
 import type { ReceivedHeader } from "../session/header.ts";
 import type { Session } from "../session/session.ts";
+
+/** Kinds of what others provoke, as they are summed up. */
+const FOREIGN = "datagrams of others were ignored";
+const MALFORMED = "datagrams that are no messages were ignored";
+const ACKS_FAILED = "acks could not be sent";
+const RECEIVES_FAILED = "receives failed";
+const IMPOSSIBLE = "messages that the client cannot have sent were ignored";
+const DIFFERENT = "messages that differ from what they repeat were refused";
 
 /** Reports of one transfer. */
 export class TransferReports {
@@ -26,6 +36,35 @@ export class TransferReports {
     this.notices = new Notices((level, text, provoked) =>
       report({ report: "notice", level, id, provoked, text })
     );
+  }
+
+  /** A datagram of somebody else came. */
+  foreign({ hostname, port }: Peer): void {
+    const text = `a datagram from ${hostname}:${port}, who is not the client, was ignored`;
+    this.notices.provoked("warning", FOREIGN, text);
+  }
+
+  /** A datagram came that is no message. */
+  malformed(sizeBytes: number, why: string): void {
+    this.notices.provoked("debug", MALFORMED, `a datagram of ${sizeBytes} bytes was ignored: ${why}`);
+  }
+
+  /** An operation of the socket failed. */
+  socketFailed(what: "receive" | "send", error: unknown): void {
+    const [kind, text] = what === "send"
+      ? [ACKS_FAILED, "an ack could not be sent"] as const
+      : [RECEIVES_FAILED, "a receive failed"] as const;
+    this.notices.provoked("debug", kind, `${text}: ${describeError(error)}`);
+  }
+
+  /** A message came that the client cannot have sent now. */
+  impossible(why: string): void {
+    this.notices.provoked("warning", IMPOSSIBLE, `a message was ignored: ${why}`);
+  }
+
+  /** A message came that differs from what it repeats. */
+  different({ message }: RefusedError): void {
+    this.notices.provoked("warning", DIFFERENT, `a message was refused: ${message}`);
   }
 
   /** The dump could not be labelled. */
