@@ -1,24 +1,12 @@
 /** What lies in /var/crash beside dumps: each is called what it is, and none is measured against a dump. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { examine } from "../../lib/inspect/examine.ts";
 import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
 import { styleFor } from "../../lib/text/style.ts";
-import { minidumpWithMessages, withFiles } from "./dumps.ts";
+import { codes, look, minidumpWithMessages } from "./dumps.ts";
 
-async function look(name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<Findings> {
-  let findings: Findings | undefined;
-  await withFiles(files, async (_, path) => {
-    const examination = await examine(path(name), { thoroughness: "look", privateKey: null });
-    examination.close();
-    findings = examination.findings;
-  });
-  return findings!;
-}
-
-const codes = ({ problems }: Findings) => problems.map(({ code }) => code);
 const text = (findings: Findings) => formatFindings(findings, styleFor(false, true));
 
 const RULE = "-".repeat(72);

@@ -7,6 +7,8 @@ import {
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
 } from "../../lib/kerneldump/files/header.ts";
+import { examine } from "../../lib/inspect/examine.ts";
+import type { Findings } from "../../lib/inspect/findings.ts";
 import { formatInfo } from "../../lib/kerneldump/files/info.ts";
 import { JOURNAL_HEADER } from "../kerneldump/journal_header.ts";
 import { buildMessageBuffer, buildMinidump } from "../kerneldump/synthetic.ts";
@@ -101,3 +103,20 @@ export function receivedDump(
     }),
   };
 }
+
+/** What is found at a look at one of these files. */
+export async function look(
+  name: string,
+  files: Readonly<Record<string, Uint8Array | string>>,
+): Promise<Findings> {
+  let findings: Findings | undefined;
+  await withFiles(files, async (_, path) => {
+    const examination = await examine(path(name), { thoroughness: "look", privateKey: null });
+    examination.close();
+    findings = examination.findings;
+  });
+  return findings!;
+}
+
+/** The codes of its problems. */
+export const codes = ({ problems }: Findings) => problems.map(({ code }) => code);

@@ -1,7 +1,6 @@
 /** What is newer than this program knows is not damaged: its messages are read, and nothing is said about the rest. */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { examine } from "../../lib/inspect/examine.ts";
 import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
@@ -9,19 +8,7 @@ import { makeHeader } from "../../lib/send/dump_header.ts";
 import { parseDumpName } from "../../lib/kerneldump/files/dump_name.ts";
 import { styleFor } from "../../lib/text/style.ts";
 import { buildMessageBuffer, buildMinidump, MINIDUMP_KINDS } from "../kerneldump/synthetic.ts";
-import { headerOf, MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
-
-async function look(name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<Findings> {
-  let findings: Findings | undefined;
-  await withFiles(files, async (_, path) => {
-    const examination = await examine(path(name), { thoroughness: "look", privateKey: null });
-    examination.close();
-    findings = examination.findings;
-  });
-  return findings!;
-}
-
-const codes = ({ problems }: Findings) => problems.map(({ code }) => code);
+import { codes, headerOf, look, MESSAGES, minidumpWithMessages, receivedDump } from "./dumps.ts";
 
 for (const { architecture, version, littleEndian, pageSize } of MINIDUMP_KINDS) {
   Deno.test(
