@@ -1,7 +1,6 @@
 /** What is newer than this program knows is not damaged: its messages are read, and nothing is said about the rest. */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
 import { makeHeader } from "../../lib/send/dump_header.ts";
