@@ -12,7 +12,7 @@ import type { Findings } from "../inspect/findings.ts";
 import { makeReport } from "../inspect/tell/report.ts";
 import { formatFindings } from "../inspect/tell/text.ts";
 import { stripPriorities } from "../kerneldump/messages/message_text.ts";
-import type { DumpDetails, MemoryRange, StoredDump } from "../serve/observers/stored_dumps.ts";
+import type { DumpDetails, MemoryPiece, StoredDump } from "../serve/observers/stored_dumps.ts";
 import { escapeLines } from "../text/escape.ts";
 import { styleFor } from "../text/style.ts";
 import type { Question, Reply } from "./dump_questions.ts";
@@ -24,7 +24,8 @@ const MOST_DIRECTORIES = 64;
 const MOST_DUMPS = 1000;
 /** So much of a message buffer's end is shown, in characters. */
 const MOST_MESSAGES = 16_384;
-const MOST_RANGES = 256;
+/** Pieces of a picture of physical memory. */
+const PIECES = 256;
 
 const worker = self as unknown as DedicatedWorkerGlobalScope;
 
@@ -66,24 +67,22 @@ async function read(path: string): Promise<DumpDetails> {
       text: formatFindings(findings, styleFor(false, true)),
       report: makeReport(findings, { messages: false, priorities: false }),
       messages: messages === null ? null : escapeLines(messages.slice(-MOST_MESSAGES)),
-      memory: memoryOf(findings),
+      memory: await memoryOf(findings),
     };
   } finally {
     examination.close();
   }
 }
 
-function memoryOf({ minidump, elf }: Findings): MemoryRange[] | null {
+async function memoryOf({ minidump, elf }: Findings): Promise<MemoryPiece[] | null> {
   if (minidump !== null) {
-    return minidump.coverage.slice(0, MOST_RANGES).map(({ start, end, pages, dumpedPages }) => ({
-      start,
-      end,
-      share: pages === 0 ? 0 : dumpedPages / pages,
-    }));
+    const shares = await minidump.pageMap.spread(PIECES);
+    const pages = minidump.coverage.reduce((sum, range) => sum + range.pages, 0);
+    const sizeBytes = pages * minidump.minidump.pageSize / Math.max(1, shares.length);
+    return shares.map((share) => ({ sizeBytes, share }));
   }
-  return elf?.segments.slice(0, MOST_RANGES).map(({ physicalAddress, fileSize, memorySize }) => ({
-    start: Number(physicalAddress),
-    end: Number(physicalAddress) + memorySize,
+  return elf?.segments.slice(0, PIECES).map(({ fileSize, memorySize }) => ({
+    sizeBytes: memorySize,
     share: memorySize === 0 ? 0 : Math.min(1, fileSize / memorySize),
   })) ?? null;
 }

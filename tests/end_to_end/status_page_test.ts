@@ -6,6 +6,9 @@ import { BrowserPage, CHROMIUM } from "./chromium.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
 
+/** Pictures go here, to be looked at. */
+const PICTURES = Deno.env.get("NETDUMP_SCREENSHOTS");
+
 const core = dumpBytes(1, 8192);
 const header = dumpHeader(core.byteLength);
 
@@ -31,6 +34,10 @@ const LEAST_CONTRAST = `(() => {
   return least;
 })()`;
 
+/** Cells of one short word that stand on two lines. */
+const BROKEN_WORDS = `[...document.querySelectorAll("td.word .badge")]
+  .filter((word) => word.getClientRects().length > 1).map((word) => word.textContent)`;
+
 Deno.test({
   name: CHROMIUM === undefined
     ? "the status page in a browser [skipped: there is no Chromium]"
@@ -44,9 +51,12 @@ Deno.test({
     await client.connect();
     await client.dump(core, header);
     await server.event("completed");
+    // The longest name that a host can have here.
+    const long = `vmcore.${"w".repeat(63)}.0.incomplete`;
+    await Deno.writeTextFile(server.path(long), "half a dump");
     await using page = await BrowserPage.open();
-    for (const path of ["", `dumps/vmcore.${client.address}.0`]) {
-      for (const width of [400, 1200]) {
+    for (const path of ["", `dumps/vmcore.${client.address}.0`, `dumps/${long}`]) {
+      for (const width of [320, 400, 1200]) {
         for (const theme of ["dark", "light"] as const) {
           await page.show(`${base}/${path}`, width, theme);
           const where = `/${path} at ${width}, ${theme}`;
@@ -55,16 +65,30 @@ Deno.test({
             true,
             where,
           );
+          assertEquals(await page.evaluate(BROKEN_WORDS), [], where);
           const [contrast, element] = await page.evaluate<[number, string]>(LEAST_CONTRAST);
           assert(contrast >= 4.5, `${where}: ${contrast} of ${element}`);
+          if (PICTURES !== undefined) {
+            const name = `${PICTURES}/${
+              path === "" ? "status" : path.split("/").at(-1)!.slice(0, 20)
+            }-${width}-${theme}.png`;
+            await Deno.writeFile(name, await page.screenshot());
+          }
         }
       }
     }
     await page.show(`${base}/`, 1200, "light");
     assertMatch(await page.evaluate<string>("document.body.innerText"), /ready: a dump would be taken now/);
-    await page.press("Tab");
-    assertEquals(await page.evaluate("document.activeElement.textContent"), `vmcore.${client.address}.0`);
-    assertEquals(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle"), "solid");
+    const stop = async () => {
+      await page.press("Tab");
+      assertEquals(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle"), "solid");
+      return await page.evaluate<string>(
+        "document.activeElement.ariaLabel ?? document.activeElement.textContent",
+      );
+    };
+    assertEquals([await stop(), await stop()].sort(), [`vmcore.${client.address}.0`, long].sort());
+    await page.show(`${base}/dumps/${long}`, 1200, "light");
+    assertEquals([await stop(), await stop()], ["all dumps", "What it says"]);
     // A style that was refused by the policy, or an image that was asked for, would be a complaint.
     assertEquals(page.complaints, []);
   },

@@ -28,14 +28,13 @@ export interface DumpDetails {
   readonly report: unknown;
   /** The end of the kernel's message buffer, escaped; `null` if it was not found. */
   readonly messages: string | null;
-  /** Physical memory: its pieces; `null` where that is not known. */
-  readonly memory: readonly MemoryRange[] | null;
+  /** Physical memory from its first byte to its last, without what lies between its ranges; `null` if that is not known. */
+  readonly memory: readonly MemoryPiece[] | null;
 }
 
-/** A piece of the machine's physical memory, in bytes. */
-export interface MemoryRange {
-  readonly start: number;
-  readonly end: number;
+/** A piece of the machine's physical memory. */
+export interface MemoryPiece {
+  readonly sizeBytes: number;
   /** How much of it the dump has, 0 to 1. */
   readonly share: number;
 }

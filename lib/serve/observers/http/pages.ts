@@ -7,7 +7,7 @@ import { formatDuration, formatSize } from "../../../text/units.ts";
 import type { DumpRecord } from "../../events.ts";
 import type { EndedDump, RunningDump, TimedRefusal } from "../board.ts";
 import type { Weakness } from "../server_view.ts";
-import { type DumpDetails, groupPanics, type MemoryRange, type StoredDump } from "../stored_dumps.ts";
+import { type DumpDetails, groupPanics, type MemoryPiece, type StoredDump } from "../stored_dumps.ts";
 import { estimatedEnd, expectedBytes, type Status } from "./api.ts";
 import { fragment, Html, lines, type Part } from "./html.ts";
 import { STYLE_SHEET } from "./style_sheet.ts";
@@ -52,12 +52,14 @@ export function dumpPage(dump: StoredDump, details: DumpDetails | string): strin
   const body = typeof details === "string"
     ? fragment`<p class="note">Cannot read it: ${details}</p>`
     : fragment`
-    <h2>What it says</h2><pre tabindex="0">${lines(details.text)}</pre>
+    <h2>What it says</h2>${scrollable("What it says", details.text)}
     ${details.memory === null ? null : fragment`<h2>Physical memory</h2>${memoryPicture(details.memory)}`}
     <h2>Last messages</h2>${
-      (details.messages ?? "").trim() === ""
-        ? fragment`<p class="dim">The message buffer was not found.</p>`
-        : fragment`<pre tabindex="0">${lines(details.messages ?? "")}</pre>`
+      details.messages === null || details.messages.trim() === ""
+        ? fragment`<p class="dim">The message buffer ${
+          details.messages === null ? "was not found" : "holds no text"
+        }.</p>`
+        : scrollable("Last messages", details.messages)
     }
   `;
   return page(
@@ -68,6 +70,11 @@ export function dumpPage(dump: StoredDump, details: DumpDetails | string): strin
     `,
     null,
   );
+}
+
+/** Lines that may be wider than the page: the keyboard scrolls them. */
+function scrollable(label: string, text: string): Html {
+  return fragment`<pre tabindex="0" role="region" aria-label="${label}">${lines(text)}</pre>`;
 }
 
 function page(title: string, body: Html, head: Part): string {
@@ -96,7 +103,7 @@ function note({ problem, advice, blocks }: Weakness): Html {
 
 /** A table whose cells say what they are where it is too narrow for columns. */
 function table(
-  columns: readonly (readonly [label: string, kind?: "number" | "time"])[],
+  columns: readonly (readonly [label: string, kind?: "name" | "number" | "time" | "word"])[],
   rows: readonly (readonly Part[])[],
   empty: string,
 ): Html {
@@ -133,7 +140,7 @@ function runningTable(running: readonly RunningDump[], nowMs: number): Html {
     const end = estimatedEnd(one);
     return [
       who(dump),
-      fragment`${formatSize(dump.receivedBytes)}${
+      fragment`${dump.receivedBytes === 0 ? "just begun" : formatSize(dump.receivedBytes)}${
         expected === null
           ? null
           : fragment`<progress max="${expected}" value="${dump.receivedBytes}" aria-label="received"></progress>`
@@ -148,7 +155,7 @@ function runningTable(running: readonly RunningDump[], nowMs: number): Html {
   });
   return table(
     [
-      ["Client"],
+      ["Client", "name"],
       ["Received", "number"],
       ["Rate", "number"],
       ["For", "number"],
@@ -190,7 +197,14 @@ function storedTable(stored: readonly StoredDump[] | null): Html {
     dump.panic ?? "",
   ]);
   return table(
-    [["File"], ["Host"], ["Crashed (UTC)", "time"], ["Size", "number"], ["State"], ["Panic"]],
+    [
+      ["File", "name"],
+      ["Host", "name"],
+      ["Crashed (UTC)", "time"],
+      ["Size", "number"],
+      ["State", "word"],
+      ["Panic"],
+    ],
     rows,
     "There is no dump yet.",
   );
@@ -205,7 +219,7 @@ function endedBadly(ended: readonly EndedDump[]): Html | null {
   ]);
   if (rows.length === 0) return null;
   return fragment`<h2>Incomplete since the start</h2>${
-    table([["Ended (UTC)", "time"], ["Client"], ["Why"], ["Received", "number"]], rows, "")
+    table([["Ended (UTC)", "time"], ["Client", "name"], ["Why"], ["Received", "number"]], rows, "")
   }`;
 }
 
@@ -218,7 +232,7 @@ function refusalTable(refusals: readonly TimedRefusal[]): Html | null {
     reason,
   ]);
   return fragment`<h2>Refused</h2>${
-    table([["Time (UTC)", "time"], ["Client"], ["HERALDs", "number"], ["Why"]], rows, "")
+    table([["Time (UTC)", "time"], ["Client", "name"], ["HERALDs", "number"], ["Why"]], rows, "")
   }`;
 }
 
@@ -270,27 +284,24 @@ function diskPicture({ view: { room } }: Status): Html {
   `;
 }
 
-/** Physical memory from its first byte to its last: the more of a piece the dump has, the darker it is. */
-function memoryPicture(memory: readonly MemoryRange[]): Html {
-  const end = memory.reduce((most, range) => Math.max(most, range.end), 1);
-  const dumped = memory.reduce((sum, { start, end, share }) => sum + (end - start) * share, 0);
-  const all = memory.reduce((sum, { start, end }) => sum + end - start, 0);
-  const words = `The dump has ${formatSize(Math.round(dumped))} of ${formatSize(all)} of memory`;
+/** Physical memory: the more of a piece the dump has, the stronger its colour. */
+function memoryPicture(memory: readonly MemoryPiece[]): Html {
+  const all = memory.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const dumped = memory.reduce((sum, { sizeBytes, share }) => sum + sizeBytes * share, 0);
+  const words = `The dump has ${formatSize(Math.round(dumped))} of ${formatSize(Math.round(all))} of memory`;
+  let before = 0;
+  const pieces = memory.map(({ sizeBytes, share }) => {
+    const [x, width] = [before, sizeBytes].map((bytes) => (bytes / Math.max(1, all) * WIDTH).toFixed(2));
+    before += sizeBytes;
+    if (share === 0) return null;
+    return fragment`<rect class="used" x="${x!}" width="${width!}" height="10" fill-opacity="${
+      (0.15 + 0.85 * share).toFixed(2)
+    }" />`;
+  });
   return fragment`
-    <svg viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none" role="img"
-      aria-label="${words}">${
-    memory.map(({ start, end: stop, share }) =>
-      fragment`
-          <rect class="used" x="${(start / end * WIDTH).toFixed(2)}" width="${
-        Math.max(
-          0.5,
-          (stop - start) / end * WIDTH,
-        ).toFixed(2)
-      }" height="10" fill-opacity="${(0.15 + 0.85 * share).toFixed(2)}" />
-        `
-    )
-  }</svg>
-    <p class="dim">${words}; the picture goes up to ${formatSize(end)}.</p>
+    <svg viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none" shape-rendering="crispEdges" role="img"
+      aria-label="${words}">${pieces}</svg>
+    <p class="dim">${words}; from the lowest address to the highest, the stronger the colour, the more.</p>
   `;
 }
 

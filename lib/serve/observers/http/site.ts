@@ -47,7 +47,7 @@ export class Site {
   readonly #stored: Fresh<Listed>;
   /** The dump directory as it was read last. */
   #latest: Listed | undefined;
-  readonly #policy = contentPolicy();
+  #policy: Promise<string> | undefined;
 
   constructor(sources: SiteSources) {
     this.#sources = sources;
@@ -131,7 +131,7 @@ export class Site {
   }
 
   async #page(body: string): Promise<Answer> {
-    const policy = await this.#policy;
+    const policy = await (this.#policy ??= contentPolicy());
     return {
       ...{ status: 200, type: "text/html; charset=utf-8", body },
       headers: { "Content-Security-Policy": policy },

@@ -7,15 +7,15 @@
 /** The style sheet, inline in each page. */
 export const STYLE_SHEET = `
 :root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1c1e21; --dim: #5b6168; --line: #d9dbde; --card: #fff;
-  --good: #14683a; --bad: #b3261e; --warn: #7a5200; --accent: #0b57a4; --kept: #c98a1b; }
+  --good: #14683a; --bad: #b3261e; --warn: #7a5200; --accent: #0b57a4; --kept: #b3760f; }
 @media (prefers-color-scheme: dark) {
   :root { --bg: #16181b; --fg: #e7e9ec; --dim: #a3aab2; --line: #363b41; --card: #1e2125;
-    --good: #6fce97; --bad: #ff9c94; --warn: #f0c060; --accent: #8ab8f0; --kept: #d9a441; }
+    --good: #6fce97; --bad: #ff9c94; --warn: #f0c060; --accent: #8ab8f0; --kept: #a8741a; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 75rem; background: var(--bg); color: var(--fg);
   font: 1rem/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; margin: 0; }
+h1 { font-size: 1.4rem; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 a { color: var(--accent); }
 a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -30,7 +30,8 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
   overflow-wrap: anywhere; }
 th { color: var(--dim); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.time, td.word { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.name { min-width: 8.5rem; }
 progress { width: 100%; min-width: 6rem; accent-color: var(--accent); }
 pre { background: var(--card); border: 1px solid var(--line); padding: .75rem; overflow-x: auto;
   font: .85rem/1.4 ui-monospace, monospace; }
@@ -47,8 +48,9 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
   thead { position: absolute; left: -100rem; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
   td, td.number { border: 0; padding: .1rem .75rem; text-align: left; white-space: normal; }
+  td.number progress { max-width: 12rem; vertical-align: middle; }
   td::before { content: attr(data-label) ": "; color: var(--dim); }
   td:empty { display: none; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; }
 }
 `;

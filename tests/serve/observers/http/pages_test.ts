@@ -106,17 +106,21 @@ Deno.test("a table of very many rows is cut, and says so", () => {
 });
 
 Deno.test("a dump's page shows its findings, its memory as a picture and its last messages, or why not", () => {
-  const memory = [{ start: 0, end: 2 ** 20, share: 1 }, { start: 3 * 2 ** 20, end: 4 * 2 ** 20, share: 0.5 }];
+  const memory = [{ sizeBytes: 3 * 2 ** 20, share: 1 }, { sizeBytes: 2 ** 20, share: 0.5 }];
   const page = dumpPage(storedDump(), {
     text: "Host  w1\n<x>",
     report: null,
     messages: "panic: boom\n",
     memory,
   });
-  assertMatch(page, /<pre tabindex="0">Host {2}w1\n&lt;x&gt;<\/pre>/);
+  assertMatch(page, /<pre tabindex="0" role="region" aria-label="What it says">Host {2}w1\n&lt;x&gt;<\/pre>/);
   assertMatch(page, /panic: boom/);
-  assertMatch(seen(page), /The dump has 1\.50 MiB of 2\.00 MiB of memory; the picture goes up to 4\.00 MiB/);
+  assertMatch(seen(page), /The dump has 3\.50 MiB of 4\.00 MiB of memory; from the lowest/);
   assertMatch(page, /x="750\.00" width="250\.00"[^>]*fill-opacity="0\.5[78]"/);
+  const said = (messages: string | null) =>
+    seen(dumpPage(storedDump(), { text: "", report: null, messages, memory: null }));
+  assertMatch(said(null), /The message buffer was not found/);
+  assertMatch(said("\n"), /The message buffer holds no text/);
   assertMatch(seen(dumpPage(storedDump(), "It was not read within 20 s")), /Cannot read it: It was not read/);
 });
 
