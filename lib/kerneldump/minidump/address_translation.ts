@@ -7,7 +7,7 @@
 
 import { type Minidump, minidumpLayout } from "./minidump.ts";
 import type { PageMap } from "./page_map.ts";
-import { decodeAmd64Entry, type Entry, pageTableFormat } from "./page_table.ts";
+import { type Entry, pageTableFormat } from "./page_table.ts";
 import type { ReadAt } from "../../bytes/source.ts";
 
 /** Where a virtual address leads. */
@@ -29,7 +29,7 @@ export interface TranslatableMinidump {
 
 /**
  * Translates a kernel virtual address. That it is mapped does not mean that its page was dumped. The walk takes at
- * most two steps, whatever the tables hold.
+ * most four steps, whatever the tables hold.
  */
 export async function translate(dump: TranslatableMinidump, address: bigint): Promise<Translation> {
   const { minidump } = dump;
@@ -86,23 +86,24 @@ type Found = Exclude<Entry, { kind: "table" }>;
 async function lookUp({ readAt, minidump, pageMap }: TranslatableMinidump, address: bigint): Promise<Found> {
   const format = pageTableFormat(minidump);
   if ("unsupported" in format) return invalid(format.unsupported);
-  const index = Number((address - minidump.kernelBase) >> format.shift);
+  const index = Number((address - (format.start ?? minidump.kernelBase)) >> format.shift);
   const at = index * format.entrySize;
   if (at + format.entrySize > minidump.pageTableSize) return invalid("it is beyond the dump's page tables");
+  const littleEndian = minidump.littleEndian && format.bigEndian === undefined;
   const { pageTables } = minidumpLayout(minidump);
-  const first = await readEntry(readAt, pageTables.offset + at, format.entrySize, minidump.littleEndian);
+  const first = await readEntry(readAt, pageTables.offset + at, format.entrySize, littleEndian);
   if (first === undefined) return invalid("its page table entry is beyond the end of the file");
-  const entry = format.decode(first, address);
-  if (entry.kind !== "table") return entry;
-
-  const table = `its page table at physical address 0x${entry.entryAddress.toString(16)}`;
-  const location = await pageMap.find(entry.entryAddress);
-  if (location.kind !== "page") return invalid(`${table} is not in the dump`);
-  const offset = location.fileOffset + entry.entryAddress % minidump.pageSize;
-  const second = await readEntry(readAt, offset, 8, minidump.littleEndian);
-  if (second === undefined) return invalid(`${table} is beyond the end of the file`);
-  const last = decodeAmd64Entry(second, address);
-  return last.kind === "table" ? invalid(`${table} is damaged`) : last;
+  let entry = format.decode(first, address);
+  while (entry.kind === "table") {
+    const table = `its page table at physical address 0x${entry.entryAddress.toString(16)}`;
+    const location = await pageMap.find(entry.entryAddress);
+    if (location.kind !== "page") return invalid(`${table} is not in the dump`);
+    const offset = location.fileOffset + entry.entryAddress % minidump.pageSize;
+    const next = await readEntry(readAt, offset, 8, littleEndian);
+    if (next === undefined) return invalid(`${table} is beyond the end of the file`);
+    entry = entry.decode(next, address);
+  }
+  return entry;
 }
 
 async function readEntry(

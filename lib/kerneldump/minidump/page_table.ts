@@ -10,9 +10,12 @@ import type { Minidump } from "./minidump.ts";
 /** What a page table entry says of one virtual address. */
 export type Entry =
   | { readonly kind: "page"; readonly physicalAddress: number }
-  /** amd64: the page table that decides is itself a dumped page; its entry for the address stands here. */
-  | { readonly kind: "table"; readonly entryAddress: number }
+  /** The page table that decides is itself a dumped page: its entry for the address, of 8 bytes, stands here. */
+  | { readonly kind: "table"; readonly entryAddress: number; readonly decode: DecodeEntry }
   | { readonly kind: "invalid"; readonly reason: string };
+
+/** Decodes an entry for an address. Tables below tables are finite by construction: the last one's has none. */
+export type DecodeEntry = (entry: bigint, address: bigint) => Entry;
 
 /** How the page table section of one kind of minidump is indexed and read. */
 export interface PageTableFormat {
@@ -20,8 +23,12 @@ export interface PageTableFormat {
   readonly entrySize: 4 | 8;
   /** Bits of an address that one entry covers. */
   readonly shift: bigint;
-  /** Decodes an entry of the section for an address. */
-  decode(entry: bigint, address: bigint): Entry;
+  /** The address that the section's first entry is for, if not the kernel's base. */
+  readonly start?: bigint;
+  /** Set if entries are big-endian whatever the machine is. */
+  readonly bigEndian?: true;
+  /** Decodes an entry of the section. */
+  readonly decode: DecodeEntry;
 }
 
 /** Page tables that this program does not walk, and why. */
@@ -47,13 +54,10 @@ export function pageTableFormat(minidump: Minidump): PageTableFormat | Unsupport
     case "mips":
       return minidump.wordSize === 8 ? MIPS64_ENTRIES : MIPS32_ENTRIES;
     case "powerpc64":
-      return { unsupported: "hashed page tables are not searched" };
+      return minidump.mmuName === POWERPC64_RADIX
+        ? RADIX_ROOT
+        : { unsupported: "hashed page tables are not searched" };
   }
-}
-
-/** Decodes an entry of an amd64 page table that is a dumped page: the second step of a {@linkcode Entry} `table`. */
-export function decodeAmd64Entry(entry: bigint, address: bigint): Entry {
-  return AMD64_ENTRIES.decode(entry, address);
 }
 
 const INVALID: Entry = { kind: "invalid", reason: "its page table entry is not valid" };
@@ -76,7 +80,8 @@ const AMD64_DIRECTORY: PageTableFormat = {
   decode: (entry, address) => {
     if ((entry & 1n) === 0n) return INVALID;
     if ((entry & 0x80n) !== 0n) return page(entry & 0x000fffffffe00000n, address, 0x1fffffn);
-    return { kind: "table", entryAddress: Number((entry & FRAME_52) + ((address >> 12n) & 511n) * 8n) };
+    const entryAddress = Number((entry & FRAME_52) + ((address >> 12n) & 511n) * 8n);
+    return { kind: "table", entryAddress, decode: AMD64_ENTRIES.decode };
   },
 };
 
@@ -139,3 +144,35 @@ function mipsEntries(entrySize: 4 | 8, frame: bigint): PageTableFormat {
 }
 const MIPS32_ENTRIES = mipsEntries(4, 0x1fffffc0n);
 const MIPS64_ENTRIES = mipsEntries(8, 0x3ffffffc0n);
+
+const POWERPC64_RADIX = "mmu_radix";
+
+/**
+ * An entry of one level of a radix tree, whose levels cover 39, 30, 21 and 12 bits: a leaf maps all that it covers, any
+ * other leads to a table of 512 entries for the level below. Bit 63 is "valid", bit 62 "leaf".
+ */
+function radixLevel(shift: bigint, below: { readonly shift: bigint; readonly decode: DecodeEntry } | null) {
+  const decode: DecodeEntry = (entry, address) => {
+    if ((entry >> 63n) === 0n) return INVALID;
+    const offsetMask = (1n << shift) - 1n;
+    if ((entry >> 62n & 1n) === 1n) {
+      return page(entry & 0x00fffffffffff000n & ~offsetMask, address, offsetMask);
+    }
+    if (below === null) return INVALID;
+    const table = entry & 0x00ffffffffffff00n;
+    return {
+      kind: "table",
+      entryAddress: Number(table + (address >> below.shift & 511n) * 8n),
+      decode: below.decode,
+    };
+  };
+  return { shift, decode };
+}
+
+/** The section is the root: 8192 entries for the 52 bits of the quadrant that kernels live in. */
+const RADIX_ROOT: PageTableFormat = {
+  ...radixLevel(39n, radixLevel(30n, radixLevel(21n, radixLevel(12n, null)))),
+  entrySize: 8,
+  start: 0xc000000000000000n,
+  bigEndian: true,
+};

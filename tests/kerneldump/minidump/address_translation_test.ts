@@ -69,8 +69,13 @@ Deno.test("reading crosses pages, and says of each what is missing", async () =>
 });
 
 /** Page tables of entries at given indexes. */
-function tables(entrySize: 4 | 8, entries: Readonly<Record<number, bigint>>, little = true): Uint8Array {
-  const bytes = new Uint8Array(4096);
+function tables(
+  entrySize: 4 | 8,
+  entries: Readonly<Record<number, bigint>>,
+  little = true,
+  size = 4096,
+): Uint8Array {
+  const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   for (const [index, entry] of Object.entries(entries)) {
     if (entrySize === 8) view.setBigUint64(8 * Number(index), entry, little);
@@ -212,7 +217,52 @@ const CASES: readonly {
       [0xe000000000000000n, "hashed page tables are not searched"],
     ],
   },
+  ...[true, false].map((littleEndian) => ({
+    name: `powerpc64 with radix tables has four levels, big endian also on a machine that is ${
+      littleEndian ? "little" : "big"
+    } endian`,
+    dump: radixDump(littleEndian),
+    leads: [
+      [0xc008000000000123n, "40123"],
+      [0xc008000000001123n, "its page table entry is not valid"],
+      [0xc008000000201234n, "3201234"],
+      [0xc008000040345678n, "80345678"],
+      [0xc008000080000000n, "its page table at physical address 0x99000 is not in the dump"],
+      [0xc008010000000000n, "its page table entry is not valid"],
+      [0xc008008012345678n, "8012345678"],
+      [0xc000000000123456n, "123456"],
+      [0x100200n, "200200"],
+      [0xc010000000000000n, "it is beyond the dump's page tables"],
+    ] as const,
+  })),
+  {
+    name: "powerpc64 with radix tables, of a kernel that saved no root",
+    dump: { ...radixDump(true), pageTables: new Uint8Array(0) },
+    leads: [[0xc008000000000123n, "it is beyond the dump's page tables"]],
+  },
 ];
+
+/** A page, pages of 2 MiB, 1 GiB and 512 GiB, and an entry of the last level that is no leaf. */
+function radixDump(littleEndian: boolean): SyntheticMinidump {
+  const table = (address: bigint) => 1n << 63n | address | 9n;
+  const leaf = (address: bigint) => 3n << 62n | address | 6n;
+  const level = (entries: Readonly<Record<number, bigint>>) => tables(8, entries, false);
+  return {
+    architecture: "powerpc64",
+    littleEndian,
+    mmuName: "mmu_radix",
+    kernelBase: 0xc008000000000000n,
+    startKernel: 0xc000000000200100n,
+    directMap: { base: 0xc000000000000000n, end: 0xc0000000ffffffffn },
+    ranges: [[0, 0x100000]],
+    pageTables: tables(8, { 4096: table(0x1000n), 4097: leaf(0x8000000000n) }, false, 65536),
+    pages: {
+      0x1000: level({ 0: table(0x2000n), 1: leaf(0x80000000n), 2: table(0x99000n) }),
+      0x2000: level({ 0: table(0x3000n), 1: leaf(0x3200000n) }),
+      0x3000: level({ 0: leaf(0x40000n), 1: table(0x1000n) }),
+    },
+  };
+}
 
 for (const { name, dump, leads } of CASES) {
   Deno.test(`translate(): ${name}`, async () => {
