@@ -5,6 +5,7 @@
  */
 
 import { findTrailingHeader } from "./device/device_image.ts";
+import { hasNewerTrailingHeader } from "./device/newer_device.ts";
 import { decodeElfCore, isKernelDump, isProcessCore, segmentTable } from "./elf/elf_core.ts";
 import { hasElfMagic } from "./elf/elf_header.ts";
 import { looksLikeCoreText } from "./files/core_text.ts";
@@ -54,7 +55,8 @@ export type Identity =
 /** Tells what a file is. Never throws: what cannot be told is `unknown`. */
 export function identify(sample: Sample): Identity {
   const { name, start, end, size } = sample;
-  const trailingHeader = end !== null && findTrailingHeader(end) !== undefined;
+  const trailingHeader = end !== null &&
+    (findTrailingHeader(end) !== undefined || hasNewerTrailingHeader(end));
   if (hasMinidumpMagic(start)) return { kind: "minidump", trailingHeader };
   if (hasElfMagic(start)) return identifyElf(start, 0);
   if (start[0] === 0x1f && start[1] === 0x8b) {

@@ -119,19 +119,13 @@ Deno.test("makeHeader() sends a header of a newer version byte for byte, with a 
   assertThrows(() => makeHeader({ kind: "header", bytes: long }, facts, none), SyntaxError, "513 bytes");
 });
 
-/** A message buffer of a kernel whose pointers are capabilities: 8 bytes more before the magic. */
-function capabilityBuffer(text: string, size: number): { section: Uint8Array<ArrayBuffer>; size: number } {
-  const plain = buildMessageBuffer({ text, size });
-  const section = new Uint8Array(plain.section.byteLength + 8);
-  section.set(plain.section.subarray(0, size + 8));
-  section.set(plain.section.subarray(size + 8), size + 16);
-  return { section, size };
-}
-
 Deno.test("inspect puts the messages of a kernel with capabilities for pointers in order", async () => {
   const lines = Array.from({ length: 300 }, (_, i) => `line ${`${i}`.padStart(4, "0")} of the messages\n`);
   for (const architecture of ["arm64", "riscv"] as const) {
-    const dump = buildMinidump({ architecture, messageBuffer: capabilityBuffer(lines.join(""), 3984) });
+    const dump = buildMinidump({
+      architecture,
+      messageBuffer: buildMessageBuffer({ text: lines.join(""), size: 3984, capabilities: true }),
+    });
     const found = await look("vmcore", { vmcore: dump });
     assertEquals(codes(found), [], architecture);
     assertEquals(found.messages?.endsWith(lines.at(-1)!), true, architecture);

@@ -12,6 +12,7 @@ import {
   readLiveDump,
 } from "../../kerneldump/device/device_image.ts";
 import { searchDeviceImage } from "../../kerneldump/device/device_search.ts";
+import { type NewerDeviceImage, readNewerDeviceImage } from "../../kerneldump/device/newer_device.ts";
 import {
   decodeKernelDumpHeader,
   decodeNewerHeader,
@@ -22,6 +23,7 @@ import {
 import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../../kerneldump/identify.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import type { Problem } from "../../kerneldump/problem.ts";
+import { newerHeaderProblem } from "./companions.ts";
 import { type Source, WindowSource } from "../../bytes/source.ts";
 
 /** A file opened up to its dump. */
@@ -70,17 +72,19 @@ export async function openContainer(file: Source, name: string): Promise<Contain
       return identity.hint === null ? await openInterruptedDevice(file, whole, name) : whole;
     case "minidump":
     case "compressed":
-      return identity.trailingHeader ? await openLiveDump(file, whole) : whole;
+      return identity.trailingHeader ? await openLiveDump(file, whole, name) : whole;
     case "elf-core": {
       if (identity.dataOffset === 0) return whole;
       const source = new WindowSource(file, identity.dataOffset);
       return { ...whole, source, header: await headerAt(file, 0), plainFile: false };
     }
     case "kernel-dump-header": {
+      const behind = await openDumpBehindHeader(file, whole, name);
+      if (behind !== undefined) return behind;
       const newer = decodeNewerHeader(await file.read(0, KERNEL_DUMP_HEADER_SIZE));
-      if (newer !== undefined) return { ...whole, newerHeader: newer };
-      return await openDumpBehindHeader(file, whole, name) ??
-        { ...whole, header: await headerAt(file, 0) };
+      return newer === undefined
+        ? { ...whole, header: await headerAt(file, 0) }
+        : { ...whole, newerHeader: newer };
     }
     default:
       return whole;
@@ -91,13 +95,13 @@ export async function openContainer(file: Source, name: string): Promise<Contain
 const SEARCH_LIMIT = 256 * 2 ** 20;
 
 async function openDevice(file: Source, whole: Container, name: string): Promise<Container> {
-  const image = await readDeviceImage(file.read.bind(file), file.size ?? 0);
+  const image = await readDeviceImage(file.read.bind(file), file.size ?? 0) ??
+    await readNewerDeviceImage(file.read.bind(file), file.size ?? 0, SEARCH_LIMIT);
   return image === undefined ? whole : await openImage(file, whole, image, name);
 }
 
 async function openInterruptedDevice(file: Source, whole: Container, name: string): Promise<Container> {
-  if (!file.randomAccess || file.size === null) return whole;
-  const image = await searchDeviceImage(file.read.bind(file), file.size, SEARCH_LIMIT);
+  const image = await searchImage(file, SEARCH_LIMIT);
   return image === undefined ? whole : await openImage(file, whole, image, name);
 }
 
@@ -107,43 +111,67 @@ async function openDumpBehindHeader(
   whole: Container,
   name: string,
 ): Promise<Container | undefined> {
-  if (!file.randomAccess || file.size === null || file.size <= KERNEL_DUMP_HEADER_SIZE) return undefined;
-  const image = await searchDeviceImage(file.read.bind(file), file.size, KERNEL_DUMP_HEADER_SIZE);
+  const image = file.size !== null && file.size > KERNEL_DUMP_HEADER_SIZE
+    ? await searchImage(file, KERNEL_DUMP_HEADER_SIZE)
+    : undefined;
   if (image === undefined) return undefined;
   const opened = await openImage(file, whole, image, name);
   return opened.identity.kind === "unknown" ? undefined : opened;
 }
 
+/** Searches a device without a header in its last sector. */
+async function searchImage(file: Source, limit: number): Promise<DeviceImage | NewerDeviceImage | undefined> {
+  if (!file.randomAccess || file.size === null) return undefined;
+  const read = file.read.bind(file);
+  return await searchDeviceImage(read, file.size, limit) ??
+    await readNewerDeviceImage(read, file.size, limit);
+}
+
 async function openImage(
   file: Source,
   whole: Container,
-  image: DeviceImage,
+  image: DeviceImage | NewerDeviceImage,
   name: string,
 ): Promise<Container> {
-  const { data, key, header, problems } = image;
-  const extent = data ?? { offset: 0, size: 0 };
+  const extent = image.data ?? { offset: 0, size: 0 };
   const source: Source = {
     size: extent.size,
     randomAccess: true,
     read: readAtOfDeviceData(file.read.bind(file), extent, image.backwards),
     close: () => {},
   };
+  const opened = { ...whole, identity: await identifySource(source, name), source, plainFile: false };
+  if (!("key" in image)) {
+    const problems = [newerHeaderProblem(name, image.header), ...image.problems];
+    return { ...opened, newerHeader: image.header, problems };
+  }
+  const { key, header, problems } = image;
   return {
-    ...whole,
-    identity: await identifySource(source, name),
-    source,
-    plainFile: false,
+    ...opened,
     header,
     key: key === null ? null : await file.read(key.offset, Math.min(key.size, 4 * MAX_ENCRYPTED_KEY_SIZE)),
     problems,
   };
 }
 
-async function openLiveDump(file: Source, whole: Container): Promise<Container> {
-  const live = await readLiveDump(file.read.bind(file), file.size ?? 0);
-  if (live === undefined) return whole;
-  const source = new WindowSource(file, live.data.offset, live.data.size);
-  return { ...whole, source, plainFile: false, header: live.header, problems: live.problems };
+async function openLiveDump(file: Source, whole: Container, name: string): Promise<Container> {
+  const size = file.size ?? 0;
+  const live = await readLiveDump(file.read.bind(file), size);
+  if (live !== undefined) {
+    const source = new WindowSource(file, live.data.offset, live.data.size);
+    return { ...whole, source, plainFile: false, header: live.header, problems: live.problems };
+  }
+  const last = size - KERNEL_DUMP_HEADER_SIZE;
+  const newer = decodeNewerHeader(await file.read(Math.max(0, last), KERNEL_DUMP_HEADER_SIZE));
+  if (newer === undefined) return whole;
+  const source = new WindowSource(file, 0, Math.min(newer.dumpLength, last));
+  return {
+    ...whole,
+    source,
+    plainFile: false,
+    newerHeader: newer,
+    problems: [newerHeaderProblem(name, newer)],
+  };
 }
 
 async function headerAt(file: Source, offset: number): Promise<KernelDumpHeader | null> {

@@ -133,6 +133,10 @@ export async function readLiveDump(readAt: ReadAt, size: number): Promise<LiveDu
   };
 }
 
+/** What a cleared header means. */
+export const CLEARED_MESSAGE =
+  "savecore has saved this dump and cleared its header; the data may have been overwritten since";
+
 /** What the two headers around a dump say together. */
 export interface Copies {
   readonly header: KernelDumpHeader;
@@ -145,11 +149,7 @@ export function compareCopies(header: KernelDumpHeader, trailing: Uint8Array, le
   const before = tryDecodeHeader(leading);
   const cleared = readMagic(trailing) === Magic.CLEARED;
   const problems: Problem[] = [];
-  if (cleared) {
-    const message =
-      "savecore has saved this dump and cleared its header; the data may have been overwritten since";
-    problems.push(problem("header-cleared", message));
-  }
+  if (cleared) problems.push(problem("header-cleared", CLEARED_MESSAGE));
   // Clearing changes the magic of the header behind the dump only.
   const from = cleared ? Magic.CLEARED.length + 1 : 0;
   const equal = before !== undefined && trailing.every((byte, i) => i < from || byte === leading[i]);

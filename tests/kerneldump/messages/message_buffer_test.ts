@@ -224,6 +224,20 @@ Deno.test("a size that the file does not hold costs no memory", async () => {
   assert(largest <= 1024 * 1024, `${largest}`);
 });
 
+Deno.test("the control structure of a live dump is found also where pointers are capabilities", async () => {
+  const { section, size } = buildMessageBuffer({ text: LINES, capabilities: true });
+  for (const architecture of ["arm64", "riscv"] as const) {
+    const dump = buildMinidump({
+      architecture,
+      messageBuffer: { section: section.subarray(0, size), size },
+      pages: { 0x1000: section.subarray(0, 4096), 0x2000: section.subarray(4096) },
+    });
+    const buffer = (await readMessages(dump))!;
+    assertEquals([buffer.order, buffer.problems], ["control", []]);
+    assert(LINES.endsWith(buffer.text));
+  }
+});
+
 /** A full dump with the message buffer somewhere in its last segment. */
 function fullDump(at: number, buffer: SyntheticMessageBuffer, bits: 32 | 64 = 64, littleEndian = true) {
   const { section, size } = buildMessageBuffer({
@@ -259,6 +273,18 @@ Deno.test("the message buffer of a full dump is found wherever it is, at any wor
         assertEquals([buffer.order, buffer.problems, buffer.unread], ["control", [], "ine 1999\n"]);
         assert(LINES.endsWith(buffer.text));
       }
+    }
+  }
+});
+
+Deno.test("the message buffer of a full dump is found where pointers are capabilities", async () => {
+  for (const littleEndian of [true, false]) {
+    for (const at of [0, 0x5000, 0x100000 - 8112 - 16, 0x100000 - 8112 - 8]) {
+      const { dump } = fullDump(at, { text: LINES, unread: 9, capabilities: true }, 64, littleEndian);
+      const buffer = await elfMessages(dump);
+      assert(buffer !== undefined, `${littleEndian} ${at}`);
+      assertEquals([buffer.order, buffer.problems, buffer.unread], ["control", [], "ine 1999\n"]);
+      assert(LINES.endsWith(buffer.text));
     }
   }
 });

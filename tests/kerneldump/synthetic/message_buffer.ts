@@ -13,6 +13,8 @@ export interface SyntheticMessageBuffer {
   /** The kernel virtual address of the text. */
   pointer?: bigint;
   checksum?: number;
+  /** Whether the kernel's pointers are capabilities, of 16 bytes. */
+  capabilities?: boolean;
   /** `false`: as in a live dump, where the control structure lies elsewhere. */
   control?: boolean;
 }
@@ -23,8 +25,10 @@ export function buildMessageBuffer(
 ): { section: Uint8Array<ArrayBuffer>; size: number } {
   const narrow = fields.architecture === "i386" || fields.architecture === "arm";
   const little = fields.little ?? true;
-  const size = fields.size ?? 8192 - (narrow ? 56 : 72);
-  const section = new Uint8Array(size + (narrow ? 56 : 72));
+  const pointerSize = fields.capabilities ? 16 : narrow ? 4 : 8;
+  const controlSize = narrow ? 56 : 64 + pointerSize;
+  const size = fields.size ?? 8192 - controlSize;
+  const section = new Uint8Array(size + controlSize);
   const stream = new TextEncoder().encode(fields.text);
   for (let i = Math.max(0, stream.byteLength - size); i < stream.byteLength; i++) {
     section[i % size] = stream[i]!;
@@ -40,6 +44,6 @@ export function buildMessageBuffer(
   if (narrow) view.setUint32(0, Number(pointer & 0xffffffffn), little);
   else view.setBigUint64(0, pointer, little);
   [0x063062, size, written, read, fields.checksum ?? checksum, modulus, 0xffffffff, 0]
-    .forEach((value, i) => view.setUint32((narrow ? 4 : 8) + 4 * i, value, little));
+    .forEach((value, i) => view.setUint32(pointerSize + 4 * i, value, little));
   return { section, size };
 }
