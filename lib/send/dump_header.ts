@@ -19,6 +19,7 @@ import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerne
 import { roundUp } from "../bytes/source.ts";
 import { MAX_KEY_SIZE } from "../protocol/message.ts";
 import type { DumpName } from "../kerneldump/files/dump_name.ts";
+import type { Beginning } from "./recognize.ts";
 
 /** The block size of every netdump (section 1.7): what is shorter on the wire is padded to it. */
 export const NETDUMP_BLOCK_SIZE = 4096;
@@ -45,8 +46,7 @@ export interface DumpFacts {
   /** Unix time in seconds. */
   readonly modifiedAt: number;
   readonly keySize: number;
-  /** The first bytes of the plain dump, if they can be had below compression. */
-  readonly beginning: Uint8Array;
+  readonly beginning: Beginning;
 }
 
 /** A header, and how much data belongs to it. */
@@ -104,7 +104,7 @@ function sendAsItIs(
     dumpTime: facts.modifiedAt,
     dumpKeySize: facts.keySize,
     blockSize: NETDUMP_BLOCK_SIZE,
-    compression: facts.name.compression,
+    compression: compressionOf(undefined, facts),
     hostname: "",
     versionString: "",
     panicString: "",
@@ -121,7 +121,7 @@ function sendAsItIs(
 function baseFields(source: HeaderSource, facts: DumpFacts): KernelDumpHeaderFields {
   if (source.kind === "header") return decodeKernelDumpHeader(source.bytes);
   const info = source.kind === "info" ? source.info : undefined;
-  const architecture = info?.architecture ?? architectureOf(facts.beginning) ?? "";
+  const architecture = info?.architecture ?? architectureOf(facts.beginning.plain) ?? "";
   return {
     magic: info?.magic === Magic.TEXTDUMP || facts.name.prefix === "textdump.tar"
       ? Magic.TEXTDUMP
@@ -153,12 +153,15 @@ function given(overrides: HeaderOverrides): Partial<KernelDumpHeaderFields> {
   };
 }
 
-/** How the data is compressed: savecore's names of encrypted dumps do not show it, their info files do. */
-function compressionOf(info: InfoFile | undefined, { name }: DumpFacts): "none" | "gzip" | "zstd" {
+/**
+ * How the data is compressed. Not every name shows it: of decrypted dumps the data does, of encrypted ones savecore's
+ * info files do.
+ */
+function compressionOf(info: InfoFile | undefined, { name, beginning }: DumpFacts): "none" | "gzip" | "zstd" {
+  if (name.compression !== "none") return name.compression;
+  if (!name.encrypted) return beginning.compression;
   const told = info?.compression;
-  return name.encrypted && name.compression === "none" && (told === "gzip" || told === "zstd")
-    ? told
-    : name.compression;
+  return told === "gzip" || told === "zstd" ? told : "none";
 }
 
 /** dumplength is exact if compressed; the size before compression is known from savecore -z's info alone. */

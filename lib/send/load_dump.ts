@@ -16,7 +16,7 @@ import {
   paddedKeySize,
 } from "./dump_header.ts";
 import { type DumpName, parseDumpName } from "../kerneldump/files/dump_name.ts";
-import { plainBeginning, refuseWhatIsNoDump } from "./recognize.ts";
+import { readBeginning, refuseWhatIsNoDump } from "./recognize.ts";
 import { SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { SendError } from "./failure.ts";
 import { readSmallFile } from "../os/small_file.ts";
@@ -67,7 +67,7 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
     // A link like vmcore.w1.last is named after no dump: its target is.
     const realPath = await Deno.realPath(path);
     const name = parseDumpName(basename(realPath));
-    const beginning = await readBeginning(path, file);
+    const beginning = await readStart(path, file);
     if (!choice.force) await refuseWhatIsNoDump(path, basename(realPath), beginning, info.size);
     const companion = (kind: string) =>
       name.id === null ? undefined : join(dirname(realPath), `${kind}.${name.id}`);
@@ -78,7 +78,7 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
       fileSize: info.size,
       modifiedAt: Math.floor((info.mtime?.getTime() ?? 0) / 1000),
       keySize: key.byteLength,
-      beginning: await plainBeginning(path, beginning),
+      beginning: await readBeginning(path, beginning),
     };
     const header = headerOf(source, from, facts, choice.overrides);
     return {
@@ -111,7 +111,7 @@ async function openForReading(path: string): Promise<Deno.FsFile> {
   }
 }
 
-async function readBeginning(path: string, file: Deno.FsFile): Promise<Uint8Array> {
+async function readStart(path: string, file: Deno.FsFile): Promise<Uint8Array> {
   try {
     const beginning = new Uint8Array(BEGINNING_SIZE);
     const count = await file.read(beginning) ?? 0;

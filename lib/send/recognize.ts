@@ -7,6 +7,8 @@
 import { StreamSource } from "../bytes/stream_source.ts";
 import { decompressGzip } from "../bytes/gzip/member.ts";
 import { decompressZstd } from "../bytes/zstd/frame.ts";
+import { searchDeviceImage } from "../kerneldump/device/device_search.ts";
+import { readNewerDeviceImage } from "../kerneldump/device/newer_device.ts";
 import { identify, type Identity, SAMPLE_END_SIZE } from "../kerneldump/identify.ts";
 import { MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { FileSource } from "../os/file_source.ts";
@@ -36,25 +38,45 @@ export async function refuseWhatIsNoDump(
   start: Uint8Array,
   size: number,
 ): Promise<void> {
-  const end = await reading(path, (file) => file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE));
-  const identity = identify({ name, start, end, size });
-  const what = identity.kind === "unknown" ? identity.hint : NO_DUMPS[identity.kind] ?? null;
+  const what = await reading(path, async (file) => {
+    const end = await file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE);
+    const identity = identify({ name, start, end, size });
+    if (identity.kind !== "unknown") return NO_DUMPS[identity.kind] ?? null;
+    return identity.hint ?? (await holdsDevice(file, size) ? NO_DUMPS["device-image"] : null);
+  });
   if (what === null) return;
   throw new SendError(`Cannot send ${quote(path)}: it is ${what}; --force sends it all the same`);
 }
 
-/** The first bytes of a dump, below one compression; as they are if that cannot be read. */
-export async function plainBeginning(path: string, start: Uint8Array): Promise<Uint8Array> {
+/** What begins and ends like nothing is searched this far for a dump device: the image of a disk may have one in it. */
+const SEARCH_LIMIT = 256 * 2 ** 20;
+
+async function holdsDevice(file: FileSource, size: number): Promise<boolean> {
+  const readAt = file.read.bind(file);
+  const image = await searchDeviceImage(readAt, size, SEARCH_LIMIT) ??
+    await readNewerDeviceImage(readAt, size, SEARCH_LIMIT);
+  return image !== undefined;
+}
+
+/** The first bytes of a dump as they are below one compression, and which that is. */
+export interface Beginning {
+  readonly plain: Uint8Array;
+  readonly compression: "none" | "gzip" | "zstd";
+}
+
+/** Reads the first bytes of a dump below one compression. What cannot be decompressed is shorter, or empty. */
+export async function readBeginning(path: string, start: Uint8Array): Promise<Beginning> {
   const identity = identify({ name: "", start, end: null, size: null });
-  if (identity.kind !== "compressed") return start;
+  if (identity.kind !== "compressed") return { plain: start, compression: "none" };
+  const { compression } = identity;
   return await reading(path, async (file) => {
-    const plain = new StreamSource(() =>
-      identity.compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
+    const stream = new StreamSource(() =>
+      compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
     );
     try {
-      return (await plain.read(0, MINIDUMP_HEADER_SIZE)).slice();
+      return { plain: (await stream.read(0, MINIDUMP_HEADER_SIZE)).slice(), compression };
     } finally {
-      plain.close();
+      stream.close();
     }
   });
 }

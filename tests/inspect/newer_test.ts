@@ -99,7 +99,7 @@ Deno.test("makeHeader() sends a header of a newer version byte for byte, with a 
     fileSize: dump.byteLength,
     modifiedAt: 0,
     keySize: 0,
-    beginning: dump.subarray(0, 4096),
+    beginning: { plain: dump.subarray(0, 4096), compression: "none" as const },
   };
   const none = {
     hostname: undefined,

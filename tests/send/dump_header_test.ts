@@ -38,7 +38,7 @@ const FIELDS: KernelDumpHeaderFields = {
 };
 
 function facts(name: string, fileSize: number, more: Partial<DumpFacts> = {}): DumpFacts {
-  const beginning = new Uint8Array();
+  const beginning = { plain: new Uint8Array(), compression: "none" } as const;
   return { name: parseDumpName(name), fileSize, modifiedAt: 1_600_000_000, keySize: 0, beginning, ...more };
 }
 
@@ -145,7 +145,7 @@ Deno.test("makeHeader() without any source takes what options, file and minidump
   new DataView(beginning.buffer).setUint32(24, 1, true);
   const { header, warnings } = makeHeader(
     { kind: "none" },
-    facts("core", 8192, { beginning }),
+    facts("core", 8192, { beginning: { plain: beginning, compression: "none" } }),
     { ...NO_OVERRIDES, panicString: "by hand" },
   );
   assertEquals(

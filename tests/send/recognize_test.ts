@@ -11,6 +11,7 @@ import {
   buildTextdump,
   concatenate,
 } from "../kerneldump/synthetic.ts";
+import { compress } from "../bytes/compressed_data.ts";
 import { withFiles } from "../inspect/dumps.ts";
 
 const NO_OVERRIDES = {
@@ -81,6 +82,22 @@ Deno.test("loadDump() reads the architecture of a minidump below gzip, and does 
   }
 });
 
+Deno.test("loadDump() reads the architecture below zstd too, and takes the compression from the data where no name shows it", async () => {
+  const skippable = new Uint8Array([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
+  for (const [architecture, named] of [["amd64", "amd64"], ["arm64", "aarch64"]] as const) {
+    const zst = await compress("zstd", buildMinidump({ architecture }), 3);
+    for (const data of [zst, concatenate([skippable, zst])]) {
+      for (const name of ["vmcore.2.zst", "vmcore.2", "core"]) {
+        const { header, dataSize, warnings } = (await load(name, { [name]: data })).header;
+        assertEquals([header.architecture, header.compression, warnings], [named, "zstd", []], name);
+        assertEquals([header.dumpLength, dataSize], [data.byteLength, 4096]);
+      }
+    }
+    const cut = (await load("vmcore.2", { "vmcore.2": zst.slice(0, 20) })).header.header;
+    assertEquals([cut.architecture, cut.compression], ["", "zstd"]);
+  }
+});
+
 Deno.test("loadDump() refuses what is recognized as no dump with what it is, unless it is forced to", async () => {
   const device = buildDeviceImage({ header: HEADER, data: DUMP });
   const rows: [name: string, content: Uint8Array | string, what: string][] = [
@@ -89,6 +106,12 @@ Deno.test("loadDump() refuses what is recognized as no dump with what it is, unl
     ["bounds", "1\n", "it is the number of the next dump;"],
     ["kdh.w1.1", HEADER, "it is a kernel dump header;"],
     ["ada0p3.img", device, "it is the image of a dump device, with the dump in it;"],
+    [
+      "disk.img",
+      concatenate([new Uint8Array(4096), device, new Uint8Array(4096)]),
+      "the image of a dump device",
+    ],
+    ["cut.img", device.subarray(0, -512), "it is the image of a dump device, with the dump in it;"],
     ["vmcore.0.bz2", concatenate([new TextEncoder().encode("BZh91AY&SY"), new Uint8Array(90)]), "bzip2 -d"],
   ];
   for (const [name, content, what] of rows) {
