@@ -43,6 +43,8 @@ export interface Entry {
   readonly time: string | null;
   /** Whether `time` is that of the crash. */
   readonly timeOfCrash: boolean;
+  /** `false` if `time` came without a zone and is taken as this machine's local time. */
+  readonly timeZoned: boolean;
   readonly size: number;
   readonly layers: readonly string[];
   readonly kind: string;
@@ -128,7 +130,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
     const examination = await examine(path, { thoroughness, privateKey: null });
     examination.close();
     const { findings } = examination;
-    const { panic, time } = findings.summary;
+    const { panic, time, timeZoned } = findings.summary;
     const ofCrash = formatIsoTime(time);
     return {
       ...base,
@@ -145,6 +147,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
       state: stateOf(findings),
       complete: findings.complete,
       problems: findings.problems.map(({ code, message }) => ({ code, message })),
+      timeZoned: ofCrash === null || timeZoned,
     };
   } catch (error) {
     const message = `Cannot read it: ${describeError(error)}`;
@@ -168,6 +171,7 @@ const NOTHING_KNOWN = {
   signature: null,
   complete: null,
   problems: [],
+  timeZoned: true,
 } as const;
 
 function describeOrphan(directory: string, id: string, files: string[]): Entry {
@@ -184,6 +188,7 @@ function describeOrphan(directory: string, id: string, files: string[]): Entry {
     ...NOTHING_KNOWN,
     time: ofCrash ?? writtenAt(join(directory, file)),
     timeOfCrash: ofCrash !== null,
+    timeZoned: ofCrash === null || facts?.dumpTimeZoned === true,
     panic,
     signature: panic === null ? null : panicSignature(panic),
     state: "orphaned",

@@ -45,6 +45,8 @@ export interface HeaderFacts {
   readonly dumpExtent: number | null;
   /** Unix time in seconds. */
   readonly dumpTime: number | null;
+  /** Whether the time has its zone; one without is taken as this machine's local time. */
+  readonly dumpTimeZoned: boolean;
   readonly dumpKeySize: number | null;
   readonly blockSize: number | null;
   readonly compression: Compression | "???" | number | null;
@@ -81,6 +83,8 @@ export interface Summary {
   readonly host: string | null;
   /** Unix time in seconds. */
   readonly time: number | null;
+  /** Whether the time has its zone; one without is taken as this machine's local time. */
+  readonly timeZoned: boolean;
   readonly panic: string | null;
   readonly version: string | null;
   readonly uptime: string | null;
@@ -133,6 +137,7 @@ export function factsOfHeader(source: string, header: KernelDumpHeader): HeaderF
     dumpLength: header.dumpLength,
     dumpExtent: header.dumpExtent,
     dumpTime: header.dumpTime,
+    dumpTimeZoned: true,
     dumpKeySize: header.dumpKeySize,
     blockSize: header.blockSize,
     compression: header.compression,
@@ -150,6 +155,7 @@ export function factsOfNewerHeader(source: string, header: NewerKernelDumpHeader
     ...header,
     dumpExtent: null,
     dumpTime: null,
+    dumpTimeZoned: false,
     dumpKeySize: null,
     blockSize: null,
     compression: null,
@@ -172,6 +178,7 @@ export function factsOfInfo(source: string, info: InfoFile): HeaderFacts | null 
     dumpLength: info.dumpLength,
     dumpExtent: null,
     dumpTime: info.dumpTime,
+    dumpTimeZoned: info.dumpTimeZoned,
     dumpKeySize: null,
     blockSize: info.blockSize,
     compression: info.compression,

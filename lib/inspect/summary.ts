@@ -26,15 +26,22 @@ const VERSION_LINE = /^(?:<\d{1,3}>)?(?:\[\d{1,12}(?:\.\d{1,6})?\] )?(FreeBSD \d
 export function summarize({ header, info, coreText, textdump, panic, messages }: Sources): Summary {
   if (coreText !== null) {
     const { host, panic, version } = coreText;
-    return { host, time: null, panic, version, uptime: null };
+    return { host, time: null, timeZoned: false, panic, version, uptime: null };
   }
   return {
     host: nonEmpty(header?.hostname) ?? info?.client?.host ?? null,
-    time: header?.dumpTime ?? panic?.time ?? textdump?.members[0]?.mtime ?? null,
+    ...timeOf(header, panic?.time ?? textdump?.members[0]?.mtime ?? null),
     panic: longest(nonEmpty(header?.panicString), nonEmpty(textdump?.panic?.trimEnd()), panic?.panic ?? null),
     version: nonEmpty(header?.versionString) ?? nonEmpty(textdump?.version) ?? lastVersion(messages),
     uptime: panic?.uptime ?? null,
   };
+}
+
+/** What the kernel itself wrote goes before a time without a zone. */
+function timeOf(header: HeaderFacts | null, ofKernel: number | null): Pick<Summary, "time" | "timeZoned"> {
+  const { dumpTime, dumpTimeZoned } = header ?? { dumpTime: null, dumpTimeZoned: false };
+  const time = dumpTimeZoned ? dumpTime : ofKernel ?? dumpTime;
+  return { time, timeZoned: time !== null && (dumpTimeZoned || ofKernel !== null) };
 }
 
 function nonEmpty(text: string | null | undefined): string | null {

@@ -575,11 +575,12 @@ Deno.test("weakness 27, info says little: it has client, times, bytes, messages 
     "  Header Parity Check: Pass",
   ]);
   assertMatch(lines[6]!, /^ {2}Dumptime: (Mon|Tue|Wed) Nov 1[345] \d\d:\d\d:20 2023$/);
-  assertEquals(lines[11], `  Client: ${client.address}, received on ${server.address}`);
-  assertMatch(lines[12]!, /^ {2}Started: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  assertMatch(lines[13]!, /^ {2}Ended: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  assertMatch(lines[14]!, /^ {2}Duration: .+, .+B\/s$/);
-  assertEquals(lines.slice(15), [
+  assertMatch(lines[11]!, /^ {2}Dumptime UTC: 2023-11-14T\d\d:\d\d:20Z$/);
+  assertEquals(lines[12], `  Client: ${client.address}, received on ${server.address}`);
+  assertMatch(lines[13]!, /^ {2}Started: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assertMatch(lines[14]!, /^ {2}Ended: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assertMatch(lines[15]!, /^ {2}Duration: .+, .+B\/s$/);
+  assertEquals(lines.slice(16), [
     "  Received: 8192 bytes in 3 messages, 1 of them repeated",
     "Dump complete",
     "",

@@ -1,6 +1,6 @@
 /** What lies in /var/crash beside dumps: each is called what it is, and none is measured against a dump. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
@@ -66,6 +66,7 @@ Deno.test("inspect reads crashinfo's report, and measures it against no info fil
   assertEquals(found.summary, {
     host: "w1.example.org",
     time: null,
+    timeZoned: false,
     panic: "vm_fault: fault on nofault entry\nsecond line",
     version: "FreeBSD 14.2-RELEASE releng/14.2-n269506 GENERIC",
     uptime: null,
@@ -160,6 +161,23 @@ for (
     }
   });
 }
+
+Deno.test("inspect marks a time that an info file tells without its zone, unless the dump tells it better", async () => {
+  const of = (info: string) => look("info.0", { "info.0": info + "  Bounds: 1\n" });
+  const local = await of(OLD_INFO);
+  assertEquals(local.summary.timeZoned, false);
+  assertMatch(text(local), /When +2004-01-08 \d\d:31:56 UTC \*, .* ago\n +\* the info file tells no zone/);
+  assertEquals(makeReport(local, { messages: false, priorities: false }).summary.timeZoned, false);
+  const zoned = await of(OLD_INFO.replace("Thu Jan  8 13:31:56 2004", "2004-01-08 13:31:56 +0000"));
+  assertEquals(zoned.summary.timeZoned, true);
+  assertMatch(text(zoned), /When +2004-01-08 13:31:56 UTC, /);
+  const none = await of(OLD_INFO.replace(/ {2}Dumptime.*\n/, ""));
+  assertEquals(makeReport(none, { messages: false, priorities: false }).summary.timeZoned, null);
+  // The kernel wrote `time = 1684328870` behind its panic.
+  const dump = minidumpWithMessages();
+  const both = await look("vmcore.0", { "vmcore.0": dump, "info.0": OLD_INFO + "  Bounds: 1\n" });
+  assertEquals([both.summary.time, both.summary.timeZoned], [1684328870, true]);
+});
 
 Deno.test("inspect believes a bad verdict in every style", async () => {
   for (const info of [OLD_INFO.replace("Good", "Bad") + "  Bounds: 1\n", JSON_INFO.replace("good", "bad")]) {

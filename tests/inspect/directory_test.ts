@@ -3,7 +3,7 @@ import { formatDirectory } from "../../lib/inspect/tell/directory_text.ts";
 import { signatureTag } from "../../lib/kerneldump/files/panic_signature.ts";
 import { type Entry, listDirectory, select } from "../../lib/inspect/directory.ts";
 import { styleFor } from "../../lib/text/style.ts";
-import { buildElfCore } from "../kerneldump/synthetic.ts";
+import { buildElfCore, buildMinidump } from "../kerneldump/synthetic.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
 
 const MINIDUMP = minidumpWithMessages();
@@ -53,6 +53,24 @@ Deno.test("listDirectory() lists dumps newest first, partial and orphaned ones a
       "1970-01-01T01:56:40Z",
       "1970-01-01T01:40:00Z",
     ]);
+  });
+});
+
+Deno.test("listDirectory() tells a time that came without its zone", async () => {
+  const info = (time: string) =>
+    `Dump from w1 [192.0.2.7]\n  Architecture: amd64\n  Dumptime: ${time}\nDump complete\n`;
+  const files = {
+    "vmcore.7": buildMinidump(),
+    "info.7": info("Wed May 17 05:07:58 2023"),
+    "info.8": info("Wed May 17 05:07:58 2023"),
+    "info.9": info("2023-05-17 05:07:58 +0200"),
+  };
+  await withFiles(files, async (directory) => {
+    const entries = await listDirectory(directory, "glance");
+    const told = new Map(entries.map(({ file, timeZoned }) => [file, timeZoned]));
+    assertEquals([told.get("vmcore.7"), told.get("info.8"), told.get("info.9")], [false, false, true]);
+    const table = formatDirectory(entries, styleFor(false, true), null);
+    assertEquals(table.split("\n").filter((line) => / \* /.test(line)).length, 2);
   });
 });
 

@@ -72,11 +72,11 @@ function fitted(rows: readonly (readonly string[])[], width: number | null): rea
   ) => [...row.slice(0, -1), truncate(row.at(-1) ?? "", Math.max(left, MIN_PANIC_WIDTH))]);
 }
 
-/** A time that is not the crash's but the file's is marked. */
-function formatWhen({ time, timeOfCrash }: Entry): string {
+/** A time that is not the crash's but the file's is marked, and one that came without its zone. */
+function formatWhen({ time, timeOfCrash, timeZoned }: Entry): string {
   if (time === null) return "-";
   const text = time.replace("T", " ").replace(/:\d\dZ$/, "");
-  return timeOfCrash ? text : `${text} *`;
+  return timeOfCrash && timeZoned ? text : `${text} *`;
 }
 
 function formatKind({ kind, layers }: Entry): string {

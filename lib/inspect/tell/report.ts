@@ -95,6 +95,8 @@ export interface SummaryReport {
   readonly version: string | null;
   /** Equal for panics that are likely the same bug. */
   readonly signature: string | null;
+  /** `false` if the time came without a zone and is taken as this machine's local time; `null` if none is known. */
+  readonly timeZoned: boolean | null;
 }
 
 /** Which parts of the findings a report carries. */
@@ -141,7 +143,15 @@ export function makeUnreadableReport(file: string, message: string): Report {
     kernel: null,
     complete: null,
     problems: [problem("unreadable", message)],
-    summary: { host: null, time: null, panic: null, uptimeSeconds: null, version: null, signature: null },
+    summary: {
+      host: null,
+      time: null,
+      panic: null,
+      uptimeSeconds: null,
+      version: null,
+      signature: null,
+      timeZoned: null,
+    },
     coreText: null,
   };
 }
@@ -156,6 +166,7 @@ function reportSummary({ summary, panic, coreText, textdump }: Findings): Summar
     uptimeSeconds: uptime === null ? null : parseUptime(uptime),
     version,
     signature: summary.panic === null ? null : panicSignature(summary.panic, frames),
+    timeZoned: time === null ? null : summary.timeZoned,
   };
 }
 

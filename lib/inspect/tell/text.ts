@@ -93,11 +93,13 @@ function summaryLines(findings: Findings, style: Style): string[] {
   ];
 }
 
-function formatWhen({ time }: Summary): string {
+/** A time that may be hours off is marked. */
+function formatWhen({ time, timeZoned }: Summary): string | string[] {
   const text = formatTime(time);
   if (text === null || time === null) return "not known";
   const age = Date.now() - time * 1000;
-  return age < 0 ? text : `${text}, ${formatDuration(age)} ago`;
+  const when = `${text}${timeZoned ? "" : " *"}${age < 0 ? "" : `, ${formatDuration(age)} ago`}`;
+  return timeZoned ? when : [when, "* the info file tells no zone: it is taken to be this machine's"];
 }
 
 function panicText({ summary, header, messages, coreText }: Findings, style: Style): string | string[] {

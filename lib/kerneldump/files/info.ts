@@ -7,6 +7,7 @@
  */
 
 import { escapeLine } from "../../text/escape.ts";
+import { formatIsoTime } from "../../text/time.ts";
 import { DEVICE_LABEL, looksLikeStyledInfo, parseStyledInfo } from "./info_styles.ts";
 import type { Compression, KernelDumpHeader } from "./header.ts";
 
@@ -40,6 +41,7 @@ export function formatInfo(lines: InfoLines): string {
     ["Version String", escapeVersion(header.versionString)],
     ["Panic String", escapeLine(header.panicString)],
     ["Header Parity Check", header.parityOk ? "Pass" : "Fail"],
+    ...isoTime(header.dumpTime),
   ];
   for (const [label, value] of lines.extra) block.push([label, escapeLine(value)]);
   return `Dump from ${escapeLine(client.host)} [${escapeLine(client.address)}]\n` +
@@ -74,6 +76,14 @@ function formatTime(unixSeconds: number): string {
     date.getFullYear();
 }
 
+/** netdumpd's Dumptime has no zone, so the time stands there again, in UTC. */
+const DUMPTIME_UTC = "Dumptime UTC";
+
+function isoTime(unixSeconds: number): [label: string, value: string][] {
+  const text = formatIsoTime(unixSeconds);
+  return text === null ? [] : [[DUMPTIME_UTC, text]];
+}
+
 /** An info file as read: what a line did not say, or said in a way not understood, is `null`. */
 export interface InfoFile {
   /** The network client in the first line of netdumpd's and our files. */
@@ -86,8 +96,10 @@ export interface InfoFile {
   readonly blockSize: number | null;
   /** `???` stands for a number that its writer did not know. */
   readonly compression: Compression | "???" | null;
-  /** Unix time in seconds. A time without a zone is taken as local time. */
+  /** Unix time in seconds. */
   readonly dumpTime: number | null;
+  /** Whether the time has its zone; one without is taken as this machine's local time. */
+  readonly dumpTimeZoned: boolean;
   readonly hostname: string | null;
   readonly magic: string | null;
   /** With its own line feeds. */
@@ -124,6 +136,9 @@ const BEFORE_PANIC = [
 ];
 /** The label that ends the panic string, of savecore and of netdumpd. */
 const PARITY_LABELS = ["Dump Parity", "Header Parity Check"];
+
+/** What stands behind that and has a field of its own. */
+const BEHIND_PARITY = ["Dump Status", DUMPTIME_UTC];
 
 /** The labels of FreeBSD 5 and 6, and what they are called since. */
 const OLD_LABELS: Readonly<Record<string, string>> = {
@@ -187,6 +202,7 @@ function assemble(
   };
   const number = (label: string) => parseNumber(fields.get(label) ?? "");
   const compression = fields.get("Compression");
+  const time = parseTime(fields.get(DUMPTIME_UTC) ?? "") ?? parseTime(fields.get("Dumptime") ?? "");
   return {
     ...first,
     architecture: string("Architecture"),
@@ -197,7 +213,8 @@ function assemble(
         compression === "???"
       ? compression
       : null,
-    dumpTime: parseTime(fields.get("Dumptime") ?? ""),
+    dumpTime: time?.seconds ?? null,
+    dumpTimeZoned: time?.zoned ?? false,
     hostname: string("Hostname"),
     magic: string("Magic"),
     versionString: string("Version String"),
@@ -253,7 +270,9 @@ function collect(lines: readonly string[]): Collected {
       if (cut >= 0) at = collectPanic(lines, at, version.slice(cut + PANIC_LABEL.length, -1), collected);
     } else if (label === "Panic String") {
       at = collectPanic(lines, at, value, collected);
-    } else if (BEFORE_PANIC.includes(label) || PARITY_LABELS.includes(label) || label === "Dump Status") {
+    } else if (
+      BEFORE_PANIC.includes(label) || PARITY_LABELS.includes(label) || BEHIND_PARITY.includes(label)
+    ) {
       collected.set(label, value);
     } else {
       others.push([label, value]);
@@ -305,18 +324,23 @@ function parityVerdict(fields: ReadonlyMap<string, string>): boolean | null {
   return fields.get("Dump Status") === "good" ? true : null;
 }
 
-/** A ctime(3) time (local), a strftime `%F %T %z` time, or `@<seconds>`; Unix seconds. */
-function parseTime(text: string): number | null {
+/** A ctime(3) time (local), a strftime `%F %T %z` time, one of ISO 8601 in UTC, or `@<seconds>`; Unix seconds. */
+function parseTime(text: string): { readonly seconds: number; readonly zoned: boolean } | null {
   const c = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) (\d\d):(\d\d):(\d\d) (\d{1,6})$/.exec(text);
   const month = MONTHS.indexOf(c?.[1] ?? "");
-  const f = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d\d):?(\d\d)$/.exec(text);
-  const date = c !== null && month >= 0
-    ? new Date(Number(c[6]), month, Number(c[2]), Number(c[3]), Number(c[4]), Number(c[5])).getTime()
-    : f !== null
-    ? Date.parse(`${f[1]}T${f[2]}${f[3]}:${f[4]}`)
-    : NaN;
-  const seconds = Number.isNaN(date) ? Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN) : date / 1000;
-  return Number.isSafeInteger(seconds) ? seconds : null;
+  if (c !== null && month >= 0) {
+    const [year, day, hours, minutes, seconds] = [c[6], c[2], c[3], c[4], c[5]].map(Number);
+    return sane(new Date(year!, month, day!, hours!, minutes!, seconds!).getTime() / 1000, false);
+  }
+  const f = /^(\d{4,6}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: ([+-]\d\d):?(\d\d)|Z)$/.exec(text);
+  if (f !== null) {
+    return sane(Date.parse(`${f[1]}T${f[2]}${f[3] === undefined ? "Z" : `${f[3]}:${f[4]}`}`) / 1000, true);
+  }
+  return sane(Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN), true);
+}
+
+function sane(seconds: number, zoned: boolean): { readonly seconds: number; readonly zoned: boolean } | null {
+  return Number.isSafeInteger(seconds) ? { seconds, zoned } : null;
 }
 
 const ESCAPE = /\\(?:([nrt\\])|x([0-9a-f]{2})|u\{([0-9a-f]{1,4})\})/g;

@@ -114,7 +114,7 @@ Deno.test("netdump inspect DIR lists its dumps, as a table and as JSON lines", a
     assertEquals(
       Object.keys(JSON.parse(json.stdout)).join(),
       [
-        "directory,file,files,host,number,time,timeOfCrash,size,layers,kind,panic,signature,state,complete,problems",
+        "directory,file,files,host,number,time,timeOfCrash,size,layers,kind,panic,signature,state,complete,problems,timeZoned",
       ].join(),
     );
     const refused = await netdump(["inspect", "--dmesg", directory], READ);

@@ -86,6 +86,7 @@ Deno.test("makeReport() gives every key of a received minidump, in order, as doc
       version: "FreeBSD 14.0-CURRENT #2 main-n261806-d3a49f62a284: Mon Mar 27 16:15:25 UTC 2023\n" +
         "    tj@displacementactivity:/usr/obj/usr/src/amd64.amd64/sys/GENERIC\n",
       signature: "sleeping thread",
+      timeZoned: true,
     },
     coreText: null,
   };

@@ -40,6 +40,7 @@ Deno.test("formatInfo() writes netdumpd's template, extra lines and the verdict"
     tj@displacementactivity:/usr/obj/usr/src/amd64.amd64/sys/GENERIC
   Panic String: Duplicate free of 0xfffff80339ef3000 from zone 0xfffffe001ec2ea00(malloc-2048) slab ${""}0xfffff80325789168(0)
   Header Parity Check: Pass
+  Dumptime UTC: 2023-05-17T13:07:58Z
   Received: 970199040 bytes
   Missing: 0x1000-0x2000 (4096 bytes)
 Dump incomplete: client timed out
@@ -149,6 +150,7 @@ Deno.test("parseInfo() reads the published info file of savecore 14", () => {
     blockSize: 512,
     compression: "none",
     dumpTime: 1684328878,
+    dumpTimeZoned: true,
     hostname: "displacementactivity",
     magic: "FreeBSD Kernel Dump",
     versionString: JOURNAL_HEADER.versionString,
@@ -169,9 +171,33 @@ Deno.test("parseInfo() reads savecore 10's first line and length, and 11's missi
     assertEquals(info?.device, "/dev/ada0p3");
     assertEquals(info?.dumpLength, 970199040);
     assertEquals(info?.compression, null);
-    assertEquals(info?.dumpTime, 1684328878);
+    assertEquals([info?.dumpTime, info?.dumpTimeZoned], [1684328878, false]);
     assertEquals(info?.panicString, JOURNAL_HEADER.panicString);
   }
+});
+
+Deno.test("parseInfo() knows a time with its zone from one without, in every writer's words", () => {
+  const read = (lines: string) => {
+    const info = parseInfo(`Dump from w1 [192.0.2.7]\n  Hostname: w1\n${lines}Dump complete\n`);
+    return [info?.dumpTime, info?.dumpTimeZoned];
+  };
+  const local = `  Dumptime: ${localCtime(1684328878)}\n`;
+  assertEquals(read(local), [1684328878, false]);
+  // Our line goes before netdumpd's, wherever it stands, unless it cannot be read.
+  assertEquals(read(`${local}  Dumptime UTC: 2023-05-17T14:07:58Z\n`), [1684332478, true]);
+  assertEquals(read(`  Dumptime UTC: 2023-05-17T14:07:58Z\n${local}`), [1684332478, true]);
+  assertEquals(read(`${local}  Dumptime UTC: yesterday\n`), [1684328878, false]);
+  assertEquals(read("  Dumptime: 2023-05-17 10:07:58 -0400\n"), [1684332478, true]);
+  assertEquals(read("  Dumptime: 2023-05-17 10:07:58\n"), [null, false]);
+  assertEquals(read("  Dumptime: @1684328878\n"), [1684328878, true]);
+  assertEquals(read(""), [null, false]);
+});
+
+Deno.test("formatInfo() writes the time in UTC too, which reads back in any zone", () => {
+  const text = formatInfo({ client: CLIENT, header: headerWith({}), extra: [], ending: null });
+  const elsewhere = text.replace(/ {2}Dumptime: .*/, "  Dumptime: Wed May 17 05:07:58 2023");
+  const info = parseInfo(elsewhere);
+  assertEquals([info?.dumpTime, info?.dumpTimeZoned, info?.others], [JOURNAL_HEADER.dumpTime, true, []]);
 });
 
 Deno.test("parseInfo() finds the panic behind a version whose line feed was cut off", () => {
