@@ -1,92 +1,84 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
-import denoJson from "../../deno.json" with { type: "json" };
+/** What docs/operate.md has to be copied and run. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { Metrics } from "../../lib/serve/observers/metrics.ts";
+import { output, portFile, ROOT, runs, skippable } from "../packaging/packaging.ts";
+import { parseExposition } from "../serve/observers/exposition_parser.ts";
+import { TempDir } from "../temp_dir.ts";
 
-const OPERATE = await Deno.readTextFile(fromFileUrl(new URL("../../docs/operate.md", import.meta.url)));
+const OPERATE = await Deno.readTextFile(join(ROOT, "docs/operate.md"));
 
-/** Where the unit has the executable; systemd-analyze wants one that exists. */
-const EXECUTABLE = "/usr/local/bin/netdump";
+/** The blocks of a language. */
+function blocks(language: string): string[] {
+  return Array.from(
+    OPERATE.matchAll(new RegExp("^```" + language + "\\n(.*?)^```", "gms")),
+    ([, text]) => text!,
+  );
+}
 
-/** Exposure, times ten, that `systemd-analyze security` may find: "OK" ends at 4. */
-const MAX_EXPOSURE = 20;
+const sh = Deno.build.os === "windows" ? "there is no sh" : undefined;
+const [rules = ""] = blocks("yaml");
 
-/** The block of docs/operate.md that starts so. */
-function block(language: string, start: string): string {
-  for (
-    const [, text = ""] of OPERATE.matchAll(new RegExp("^```" + language + "\\n(.*?)^```", "gms"))
-  ) {
-    if (text.startsWith(start)) return text;
+skippable("every shell block of docs/operate.md is one", sh, async () => {
+  for (const text of [...blocks("sh"), ...blocks("shell")]) {
+    // Synopses with optional parts are no commands.
+    if (!text.startsWith("dumpon")) await output("sh", ["-n", "-c", text.replaceAll("<(", "(")]);
   }
-  throw new Error(`docs/operate.md has no ${language} block that starts with ${start}`);
-}
-
-const systemdAnalyze = hasSystemdAnalyze();
-
-function hasSystemdAnalyze(): boolean {
-  try {
-    return new Deno.Command("systemd-analyze", { args: ["--version"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-function testUnit(name: string, reason: string | undefined, fn: () => Promise<void> | void): void {
-  Deno.test({
-    name: reason === undefined ? name : `${name} [skipped: ${reason}]`,
-    ignore: reason !== undefined,
-    fn,
-  });
-}
-
-async function analyze(...args: string[]): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    const path = join(directory, "netdump.service");
-    await Deno.writeTextFile(path, block("ini", "[Unit]").replace(EXECUTABLE, Deno.execPath()));
-    const { success, stdout, stderr } = await new Deno.Command("systemd-analyze", {
-      args: [...args, path],
-      env: { SYSTEMD_PAGER: "cat", SYSTEMD_COLORS: "0" },
-    }).output();
-    const said = new TextDecoder().decode(stderr) + (success ? "" : new TextDecoder().decode(stdout));
-    assertEquals([success, said.includes("netdump.service")], [true, false], said);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-const without = systemdAnalyze ? undefined : "systemd-analyze is not installed";
-
-testUnit(
-  "systemd-analyze verify finds nothing wrong with the documented unit",
-  without,
-  () => analyze("verify"),
-);
-
-testUnit(
-  `systemd-analyze security rates the documented unit at most ${MAX_EXPOSURE / 10}`,
-  without,
-  () => analyze("security", "--offline=true", "--no-pager", `--threshold=${MAX_EXPOSURE}`),
-);
-
-testUnit("the documented unit lets V8 compile and restarts within a client's patience", undefined, () => {
-  const unit = block("ini", "[Unit]");
-  assert(!/^MemoryDenyWriteExecute=/m.test(unit));
-  assertMatch(unit, /^Restart=always$/m);
-  assertMatch(unit, /^RestartSec=\d{1,3}ms$/m);
 });
 
-testUnit(
-  "the documented rc.d script is a shell script with the permissions of deno task serve",
-  undefined,
+skippable("the documented installation on FreeBSD makes the port's files", sh, async () => {
+  using temp = new TempDir("disk");
+  const [loop = ""] = /^for pair .*?^done$/ms.exec(OPERATE) ?? [];
+  for (const directory of ["bin", "etc/rc.d"]) {
+    Deno.mkdirSync(join(temp.path, directory), { recursive: true });
+  }
+  await output("sh", ["-c", loop.replaceAll("/usr/local", temp.path)], { cwd: ROOT });
+  for (
+    const [made, file] of [["bin/netdump", "netdump.sh.in"], ["etc/rc.d/netdump", "netdump.in"]] as const
+  ) {
+    const path = join(temp.path, made);
+    assertEquals(Deno.readTextFileSync(path), portFile(file, temp.path));
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o555);
+  }
+});
+
+Deno.test("every file that docs/operate.md installs is there", () => {
+  for (const [path] of OPERATE.matchAll(/\bdocs\/packaging\/[\w./-]*\w/g)) Deno.statSync(join(ROOT, path));
+});
+
+Deno.test("every metric of the documented alerts is there, with the label it is asked for by", () => {
+  const metrics = new Metrics({ version: "1", deno: "2", startedS: 0 });
+  const view = {
+    sessions: { heralded: 0, data: 0, finished: 0 },
+    ...{
+      mostSessions: 1,
+      receivers: 1,
+      addresses: [],
+      port: 1,
+      directory: "/",
+      room: null,
+      descriptors: null,
+    },
+  };
+  const families = parseExposition(metrics.expose({ view, weaknesses: [] }));
+  const named = [...rules.matchAll(/\b(netdump_\w+)(?:\{(\w+)!?="([\w-]+)"\})?/g)];
+  assert(named.length >= 4, rules);
+  for (const [, name = "", label, value] of named) {
+    const family = families.get(name);
+    assert(family !== undefined, name);
+    if (label !== undefined) {
+      assertStringIncludes([...family.samples.keys()].join("\n"), `${name}{${label}="${value}"}`);
+    }
+  }
+});
+
+skippable(
+  "promtool finds nothing wrong with the documented alerts",
+  runs("promtool", "--version") ? undefined : "promtool is not installed",
   async () => {
-    const script = block("sh", "#!/bin/sh");
-    const { success, stderr } = await new Deno.Command("sh", { args: ["-n", "-c", script] }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const flags = (text: string) =>
-      [...text.matchAll(/--(?:allow-\S+|no-prompt)/g)].map(([flag]) => flag).sort();
-    const command = /"\$\{netdump_deno\}" run(.*?)main\.ts/s.exec(script)?.[1] ?? "";
-    // FreeBSD has none of the libraries that native datagrams are for.
-    const wanted = flags(denoJson.tasks.serve).filter((flag) => !flag.startsWith("--allow-ffi="));
-    assertEquals(flags(command), wanted);
+    using temp = new TempDir("disk");
+    const path = join(temp.path, "rules.yml");
+    Deno.writeTextFileSync(path, rules);
+    await output("promtool", ["check", "rules", path]);
   },
 );
