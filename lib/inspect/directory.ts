@@ -130,7 +130,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
     const examination = await examine(path, { thoroughness, privateKey: null });
     examination.close();
     const { findings } = examination;
-    const { panic, time, timeZoned } = findings.summary;
+    const { panic, signature, time, timeZoned } = findings.summary;
     const ofCrash = formatIsoTime(time);
     return {
       ...base,
@@ -141,9 +141,7 @@ async function describeDump({ directory, id, files }: Group, thoroughness: Thoro
       layers: findings.layers,
       kind: findings.kind,
       panic,
-      signature: panic === null
-        ? null
-        : panicSignature(panic, findings.textdump?.stack?.frames ?? findings.panic?.backtrace),
+      signature,
       state: stateOf(findings),
       complete: findings.complete,
       problems: findings.problems.map(({ code, message }) => ({ code, message })),

@@ -7,7 +7,7 @@
 import { completeness, type Problem } from "../kerneldump/problem.ts";
 import type { CoreText } from "../kerneldump/files/core_text.ts";
 import type { KernelDumpKey } from "../kerneldump/files/key.ts";
-import { findPanic } from "../kerneldump/messages/message_text.ts";
+import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { Companions } from "./open/companions.ts";
 import type { Container } from "./open/container.ts";
 import { type Contents, noContents } from "./contents.ts";
@@ -93,6 +93,8 @@ export interface Found {
   readonly coreText?: CoreText;
   readonly opened?: OpenedLayers;
   readonly contents?: Contents;
+  /** What the messages say around the panic. */
+  readonly panic?: PanicExcerpt | null;
   readonly plain?: number | null;
   readonly kernel?: KernelFindings | null;
   readonly problems: readonly Problem[];
@@ -106,7 +108,7 @@ const SAY_NOTHING_OF_THE_DUMP: readonly Kind[] = [...BESIDE_DUMPS, "key", "kerne
 /** Puts together what was found out about a file. */
 export function makeFindings(task: Task, found: Found): Findings {
   const contents = found.contents ?? noContents();
-  const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
+  const panic = found.panic ?? null;
   const info = BESIDE_DUMPS.includes(found.kind) ? null : found.info ?? task.companions.info?.info ?? null;
   const whole = completeness(found.problems);
   const complete = SAY_NOTHING_OF_THE_DUMP.includes(found.kind) && whole === true ? null : whole;
@@ -134,6 +136,7 @@ export function makeFindings(task: Task, found: Found): Findings {
       textdump: contents.textdump,
       panic,
       messages: contents.messages,
+      kernel: found.kernel ?? null,
     }),
     plainSize: found.plain ?? null,
     verified: task.options.thoroughness === "verify",

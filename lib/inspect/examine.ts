@@ -6,6 +6,7 @@
 
 import { basename } from "@std/path";
 import type { Memory } from "../kerneldump/memory.ts";
+import { findPanic } from "../kerneldump/messages/message_text.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { parseDumpName } from "../kerneldump/files/dump_name.ts";
 import { readCompanions } from "./open/companions.ts";
@@ -126,8 +127,11 @@ async function examineDump(task: Task): Promise<Examined> {
   const plain = plainSize(opened, streams);
   const contents = await readContents(task, opened, plain);
   const sizes = { plain, expected: contents.expectedSize };
-  const read = options.thoroughness === "glance" ? NO_KERNEL : await readKernel(
-    { contents, source: opened.source, size: plain },
+  const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
+  // One dump among many is told from others by its backtrace, which its messages have as a rule.
+  const enough = options.thoroughness === "glance" && (panic?.backtrace.length ?? 0) > 0;
+  const read = enough ? NO_KERNEL : await readKernel(
+    { contents, source: opened.source, size: plain, panic },
     options.kernel ?? PLAIN_KERNEL,
     options.onProgress,
   );
@@ -157,6 +161,7 @@ async function examineDump(task: Task): Promise<Examined> {
     header,
     opened,
     contents,
+    panic,
     plain,
     problems,
     kernel: read.kernel,

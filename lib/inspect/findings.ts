@@ -88,6 +88,8 @@ export interface Summary {
   readonly panic: string | null;
   readonly version: string | null;
   readonly uptime: string | null;
+  /** Equal for panics that are likely the same bug. */
+  readonly signature: string | null;
 }
 
 /** Everything about one file. */

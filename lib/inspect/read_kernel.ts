@@ -7,7 +7,7 @@
 import { readAtOf, readSpan, type Source } from "../bytes/source.ts";
 import { type Kernel, openKernel, type ThreadStack } from "../kernel/kernel.ts";
 import { placeOfMessage } from "../kernel/message_places.ts";
-import { findPanic } from "../kerneldump/messages/message_text.ts";
+import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { ProcessDetails } from "../kernel/process_details.ts";
 import type { Process } from "../kernel/threads.ts";
 import type { Variable } from "../kernel/variables.ts";
@@ -43,6 +43,8 @@ export interface PlainDump {
   readonly source: Source;
   /** Bytes of it; `null` where that is not known. */
   readonly size: number | null;
+  /** What its messages say around the panic. */
+  readonly panic: PanicExcerpt | null;
 }
 
 /**
@@ -68,7 +70,7 @@ export async function readKernel(
         () => SpoolFile.of(source, directory, (done) => onProgress?.(done, size)),
       );
     }
-    const found = await readWith(files, { contents, source: spool ?? source, size }, spool !== null, options);
+    const found = await readWith(files, { ...dump, source: spool ?? source }, spool !== null, options);
     if (typeof found !== "string") return { kernel: found, problems: [] };
     return { kernel: null, problems: asked ? [problem("kernel-unread", found)] : [] };
   } catch (error) {
@@ -122,14 +124,14 @@ async function readWith(
     all: options.threads,
     processes,
     variables,
-    places: await placesIn(dump.contents.messages, kernel),
+    places: await placesIn(dump.panic?.lines ?? [], kernel),
   };
 }
 
 /** The panic is told by the last messages: no more of them have places. */
-async function placesIn(messages: string | null, { code }: Kernel): Promise<ReadonlyMap<string, string>> {
+async function placesIn(lines: readonly string[], { code }: Kernel): Promise<ReadonlyMap<string, string>> {
   const places = new Map<string, string>();
-  for (const line of findPanic(messages ?? "")?.lines ?? []) {
+  for (const line of lines) {
     const place = await placeOfMessage(line, code);
     if (place !== null) places.set(line, place);
   }

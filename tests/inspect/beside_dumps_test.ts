@@ -67,6 +67,7 @@ Deno.test("inspect reads crashinfo's report, and measures it against no info fil
     host: "w1.example.org",
     time: null,
     timeZoned: false,
+    signature: "vm_fault: fault on nofault entry second line in ip_output",
     panic: "vm_fault: fault on nofault entry\nsecond line",
     version: "FreeBSD 14.2-RELEASE releng/14.2-n269506 GENERIC",
     uptime: null,

@@ -39,6 +39,7 @@ Deno.test("examine() tells a received minidump, its header, messages, panic and 
     host: "w1.example",
     time: 1684328878,
     timeZoned: true,
+    signature: "sleeping thread",
     panic: "sleeping thread",
     version: "FreeBSD 14.0-CURRENT #2 main-n261806-d3a49f62a284: Mon Mar 27 16:15:25 UTC 2023\n" +
       "    tj@displacementactivity:/usr/obj/usr/src/amd64.amd64/sys/GENERIC\n",

@@ -10,9 +10,8 @@ import type { ElfCore } from "../../kerneldump/elf/elf_core.ts";
 import { problem } from "../../kerneldump/problem.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import type { CoreText } from "../../kerneldump/files/core_text.ts";
-import { panicSignature } from "../../kerneldump/files/panic_signature.ts";
 import type { NewerMinidump } from "../../kerneldump/minidump/newer_minidump.ts";
-import type { Findings, HeaderFacts, MinidumpFacts } from "../findings.ts";
+import type { Findings, HeaderFacts, MinidumpFacts, Summary } from "../findings.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { type KernelReport, reportKernel } from "./kernel_report.ts";
 
@@ -124,7 +123,7 @@ export function makeReport(findings: Findings, { messages, priorities }: ReportO
     kernel: findings.kernel === null ? null : reportKernel(findings.kernel),
     complete: findings.complete,
     problems: findings.problems.map(({ code, message }) => ({ code, message })),
-    summary: reportSummary(findings),
+    summary: reportSummary(findings.summary),
     coreText: findings.coreText,
   };
 }
@@ -156,17 +155,15 @@ export function makeUnreadableReport(file: string, message: string): Report {
   };
 }
 
-function reportSummary({ summary, panic, coreText, textdump }: Findings): SummaryReport {
-  const { host, time, uptime, version } = summary;
-  const frames = coreText?.backtrace ?? textdump?.stack?.frames ?? panic?.backtrace ?? [];
+function reportSummary({ host, time, panic, uptime, version, signature, timeZoned }: Summary): SummaryReport {
   return {
     host,
     time: formatIsoTime(time),
-    panic: summary.panic,
+    panic,
     uptimeSeconds: uptime === null ? null : parseUptime(uptime),
     version,
-    signature: summary.panic === null ? null : panicSignature(summary.panic, frames),
-    timeZoned: time === null ? null : summary.timeZoned,
+    signature,
+    timeZoned: time === null ? null : timeZoned,
   };
 }
 
