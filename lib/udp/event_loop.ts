@@ -31,6 +31,7 @@ export class EventLoop {
   #waiting: (() => void)[] = [];
   #operations = 0;
   #posted = false;
+  #closed = false;
   #immediateIsQuick = false;
   #immediate: ReturnType<typeof setImmediate> | undefined;
 
@@ -40,9 +41,9 @@ export class EventLoop {
 
   /** Tries whether setImmediate is quick here; best called while nothing else is to be done. */
   async tune(): Promise<void> {
-    for (let trial = 0; trial < MOST_TRIALS && !this.#immediateIsQuick; trial++) {
+    for (let trial = 0; trial < MOST_TRIALS && !this.#immediateIsQuick && !this.#closed; trial++) {
       const startedMs = performance.now();
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => this.#immediate = setImmediate(resolve));
       this.#immediateIsQuick = performance.now() - startedMs < QUICK_MS;
     }
   }
@@ -72,13 +73,14 @@ export class EventLoop {
 
   /** Lets nobody wait any more: what waits now waits for ever. */
   close(): void {
+    this.#closed = true;
     this.#channel.port1.close();
     this.#channel.port2.close();
     clearImmediate(this.#immediate);
   }
 
   #post(): void {
-    if (this.#posted) return;
+    if (this.#posted || this.#closed) return;
     this.#posted = true;
     if (this.#immediateIsQuick) {
       this.#immediate = setImmediate(this.#turn);

@@ -9,6 +9,7 @@ import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./
 import { type DumpScript, encryptedDump, keyLastDump, plainDump } from "./dump_script.ts";
 import { type Fault, FaultyFileSystem } from "./faulty_file_system.ts";
 import { ReceiverHarness } from "./receiver_harness.ts";
+import { type OpenWire, WIRES } from "./wires.ts";
 
 const FAULTS: readonly [Fault, string][] = [
   ["once", "once"],
@@ -31,9 +32,14 @@ function assertInFile({ type, seqno, offset, payload }: Message, root: string, c
 }
 
 /** A dump with the n-th operation failing; tells whether there was one. */
-async function receiveWithFault(root: string, dump: DumpScript, n: number, fault: Fault): Promise<boolean> {
+async function receiveWithFault(
+  root: string,
+  dump: DumpScript,
+  [n, fault]: readonly [number, Fault],
+  openWire: OpenWire,
+): Promise<boolean> {
   const faults = new FaultyFileSystem(n, fault);
-  const receiver = new ReceiverHarness(root, faults.fs);
+  const receiver = new ReceiverHarness(root, faults.fs, { openWire });
   await receiver.open();
   const acked: Message[] = [];
   for (const burst of dump.bursts) {
@@ -79,8 +85,8 @@ function assertGivenUp(
 }
 
 /** The server goes on: the next dump is received as if nothing had been. */
-async function receiveAnother(root: string, dump: DumpScript): Promise<void> {
-  const receiver = new ReceiverHarness(root, new FaultyFileSystem(0).fs);
+async function receiveAnother(root: string, dump: DumpScript, openWire: OpenWire): Promise<void> {
+  const receiver = new ReceiverHarness(root, new FaultyFileSystem(0).fs, { openWire });
   await receiver.open();
   for (const burst of dump.bursts) assert(await receiver.send(...burst));
   await receiver.stop();
@@ -88,27 +94,34 @@ async function receiveAnother(root: string, dump: DumpScript): Promise<void> {
   assert(sameBytes(join(root, receiver.finished!.dump.core), dump.core));
 }
 
-for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
-  for (const [fault, how] of FAULTS) {
-    const name =
-      `a receiver of ${dump.name} acks nothing that is not in its file and labels what it gives up, ` +
-      `any file operation failing ${how}`;
-    Deno.test(name, async () => {
-      let n = 0;
-      for (let fired = true; fired;) {
-        n++;
-        using temp = new TempDir();
-        Deno.mkdirSync(join(temp.path, ".netdump"));
-        try {
-          fired = await receiveWithFault(temp.path, dump, n, fault);
-          if (fired) await receiveAnother(temp.path, dump);
-        } catch (error) {
-          throw new Error(`operation ${n} failing ${how}: ${(error as Error).stack}`);
-        }
+function testFaults(
+  dump: DumpScript,
+  [fault, how]: readonly [Fault, string],
+  where: string,
+  openWire: OpenWire,
+): void {
+  const name =
+    `a receiver of ${dump.name} ${where} acks nothing that is not in its file and labels what it gives up, ` +
+    `any file operation failing ${how}`;
+  Deno.test(name, async () => {
+    let n = 0;
+    for (let fired = true; fired;) {
+      n++;
+      using temp = new TempDir();
+      Deno.mkdirSync(join(temp.path, ".netdump"));
+      try {
+        fired = await receiveWithFault(temp.path, dump, [n, fault], openWire);
+        if (fired) await receiveAnother(temp.path, dump, openWire);
+      } catch (error) {
+        throw new Error(`operation ${n} failing ${how}: ${(error as Error).stack}`);
       }
-      assert(n > 30, `only ${n} operations`);
-    });
-  }
+    }
+    assert(n > 30, `only ${n} operations`);
+  });
+}
+
+for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
+  for (const fault of FAULTS) for (const wire of WIRES) testFaults(dump, fault, ...wire);
 }
 
 for (const [fault, how] of FAULTS) {

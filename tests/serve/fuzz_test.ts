@@ -7,9 +7,15 @@ import {
   HEADER_SIZE,
   type MessageType,
 } from "../../lib/protocol/message.ts";
+import { realFileSystem } from "../../lib/os/file_system.ts";
+import { TempDir } from "../temp_dir.ts";
 import { amount, tell } from "./amounts.ts";
+import { namesIn } from "./dump_directory_state.ts";
+import { plainDump } from "./dump_script.ts";
+import { ReceiverHarness } from "./receiver_harness.ts";
 import { SessionWitness } from "./session_witness.ts";
 import { Dice, EXTREMES, mutate, WildClient } from "./wild_client.ts";
+import { WIRES } from "./wires.ts";
 
 /** Datagrams, of all kinds of fuzzing together. */
 const DATAGRAMS = amount("NETDUMP_DATAGRAMS", 200_000);
@@ -114,3 +120,42 @@ Deno.test("a session takes any messages at any times: no error, no ack of what i
   // The fuzzer gets somewhere.
   for (const phase of ["receiving", "finished", "ended"]) assert((phases.get(phase) ?? 0) > 0, phase);
 });
+
+for (const [where, openWire] of WIRES) {
+  Deno.test(`a receiver takes any datagrams ${where}: it acks nothing that was not sent, and goes on`, async () => {
+    let ended = 0;
+    for (let seed = 1; seed <= amount("NETDUMP_WILD_CLIENTS", 40); seed++) {
+      using temp = new TempDir();
+      Deno.mkdirSync(`${temp.path}/.netdump`);
+      const dice = new Dice(seed);
+      const client = new WildClient(dice);
+      const receiver = new ReceiverHarness(temp.path, realFileSystem, {
+        openWire,
+        settings: { mostBytes: 2 ** 40 },
+      });
+      const { heraldSeqno } = await receiver.open();
+      const sent = new Set([heraldSeqno]);
+      for (let burst = 0; burst < 10; burst++) {
+        for (let i = dice.below(60); i >= 0; i--) {
+          const datagram = client.next();
+          const message = decodeMessage(datagram);
+          if (typeof message !== "string") sent.add(message.seqno);
+          receiver.deliver(datagram);
+        }
+        await new Promise((resolve) => setTimeout(resolve, dice.below(3)));
+      }
+      assertEquals(receiver.acked.filter((seqno) => !sent.has(seqno)), [], `seed ${seed}`);
+      const finished = receiver.reports.filter(({ report }) => report === "finished");
+      assert(finished.length <= 1, `seed ${seed}`);
+      ended += finished.length;
+      // The next dump of the client is received as if nothing had been.
+      const dump = plainDump();
+      await receiver.open();
+      for (const one of dump.bursts) assert(await receiver.send(...one), `seed ${seed}`);
+      await receiver.stop();
+      assert(namesIn(temp.path).some((name) => name.startsWith("vmcore.w1.")), `seed ${seed}`);
+    }
+    // The fuzzer gets somewhere.
+    assert(ended > 0, "no dump ended");
+  });
+}

@@ -10,6 +10,7 @@ import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./
 import { batchedDump, type DumpScript, encryptedDump, keyLastDump, plainDump } from "./dump_script.ts";
 import { watchedFileSystem } from "./faulty_file_system.ts";
 import { ReceiverHarness } from "./receiver_harness.ts";
+import { type OpenWire, WIRES } from "./wires.ts";
 
 /** What a server killed at one moment leaves, and what its client knows. */
 interface KillPoint {
@@ -25,6 +26,7 @@ async function killPoints(
   temp: string,
   dump: DumpScript,
   longJournalBytes: number,
+  openWire: OpenWire,
 ): Promise<[SessionIdentity, KillPoint[]]> {
   const root = join(temp, "whole");
   Deno.mkdirSync(root);
@@ -39,6 +41,7 @@ async function killPoints(
   };
   const receiver = new ReceiverHarness(root, watchedFileSystem(watch), {
     longJournalBytes,
+    openWire,
   });
   const session = await receiver.open();
   for (burst = 0; burst < dump.bursts.length; burst++) assert(await receiver.send(...dump.bursts[burst]!));
@@ -57,12 +60,12 @@ function onlySession(state: StateDirectory): Found | undefined {
 }
 
 /** A second server goes on where the first was killed, and the client resends what was not acked. */
-async function goOn(point: KillPoint, dump: DumpScript): Promise<void> {
+async function goOn(point: KillPoint, dump: DumpScript, openWire: OpenWire): Promise<void> {
   const { root, acked } = point;
   const state = await StateDirectory.open(realFileSystem, root);
   const found = onlySession(state);
   assert(found?.found === "resumable", `found ${JSON.stringify(found)}`);
-  const receiver = new ReceiverHarness(root, realFileSystem);
+  const receiver = new ReceiverHarness(root, realFileSystem, { openWire });
   if (found.complete !== undefined) linkNewest(realFileSystem, root, found.complete);
   await receiver.resume(found.identity.id);
   const [under, ...later] = dump.bursts.slice(point.burst);
@@ -108,27 +111,30 @@ for (
     [batchedDump(), 300, " with a journal that gets too long"],
   ] as const
 ) {
-  const name = `a server killed at any file operation takes up ${dump.name}${how}, or labels it if it cannot`;
-  Deno.test(name, async () => {
-    using temp = new TempDir();
-    const [session, points] = await killPoints(temp.path, dump, longJournalBytes);
-    assert(points.length > 60, `only ${points.length} kill points`);
-    assertEquals(
-      points.some(({ operation }) => operation === "replace, journal"),
-      longJournalBytes < Infinity,
-    );
-    for (const [i, point] of points.entries()) {
-      try {
-        const copy = join(temp.path, "copy");
-        copyDirectory(point.root, copy);
-        await label({ ...point, root: copy }, session, dump);
-        Deno.removeSync(copy, { recursive: true });
-        await goOn(point, dump);
-      } catch (error) {
-        throw new Error(`killed at operation ${i}, ${point.operation}: ${(error as Error).stack}`);
+  for (const [where, openWire] of WIRES) {
+    const name =
+      `a server killed at any file operation takes up ${dump.name} ${where}${how}, or labels it if it cannot`;
+    Deno.test(name, async () => {
+      using temp = new TempDir();
+      const [session, points] = await killPoints(temp.path, dump, longJournalBytes, openWire);
+      assert(points.length > 60, `only ${points.length} kill points`);
+      assertEquals(
+        points.some(({ operation }) => operation === "replace, journal"),
+        longJournalBytes < Infinity,
+      );
+      for (const [i, point] of points.entries()) {
+        try {
+          const copy = join(temp.path, "copy");
+          copyDirectory(point.root, copy);
+          await label({ ...point, root: copy }, session, dump);
+          Deno.removeSync(copy, { recursive: true });
+          await goOn(point, dump, openWire);
+        } catch (error) {
+          throw new Error(`killed at operation ${i}, ${point.operation}: ${(error as Error).stack}`);
+        }
       }
-    }
-  });
+    });
+  }
 }
 
 for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {

@@ -1,5 +1,5 @@
 /**
- * A receiver without its worker: sockets in memory, any file system, and a client that speaks in turns.
+ * A receiver without its worker: any sockets, any file system, and a client that speaks in turns.
  */
 import { assert } from "@std/assert";
 import { encodeMessage, type Message } from "../../lib/protocol/message.ts";
@@ -9,10 +9,9 @@ import { linkNewest } from "../../lib/serve/store/links.ts";
 import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/orders.ts";
 import { realClock } from "../../lib/serve/receiver/clock.ts";
 import { Receiver } from "../../lib/serve/receiver/receiver.ts";
-import { ANY_PORT, type MemorySocket, MemorySockets } from "../udp/memory_socket.ts";
+import { inMemory, type OpenWire, type Wire } from "./wires.ts";
 
-/** The client of every session here, and its name. */
-export const CLIENT = "192.0.2.7";
+/** The name of every client here. */
 const NAME = { label: "w1", hostName: "w1.example.org" };
 const PATIENCE_MS = 5000;
 
@@ -20,19 +19,22 @@ const PATIENCE_MS = 5000;
 export interface Special {
   readonly settings?: Partial<ReceiverSettings>;
   readonly longJournalBytes?: number;
+  /** In memory, unless it is another. */
+  readonly openWire?: OpenWire;
 }
 
 /** A receiver with one session. */
 export class ReceiverHarness {
   readonly reports: Report[] = [];
   readonly #receiver: Receiver;
+  readonly #wire: Wire;
   #acked: number[] = [];
+  #id = "";
   readonly #root: string;
-  #socket: MemorySocket | undefined;
   #wake: () => void = () => {};
 
   constructor(root: string, fs: FileSystem, special: Special = {}) {
-    const { settings = {}, longJournalBytes = Infinity } = special;
+    const { settings = {}, longJournalBytes = Infinity, openWire = inMemory } = special;
     this.#root = root;
     const all: ReceiverSettings = {
       root,
@@ -47,22 +49,19 @@ export class ReceiverHarness {
       trace: false,
       ...settings,
     };
+    this.#wire = openWire({
+      bound: () => this.#acked = [],
+      acked: (seqnos) => {
+        this.#acked.push(...seqnos);
+        this.#wake();
+      },
+    });
     this.#receiver = new Receiver(all, {
       fs,
       longJournalBytes,
       report: (report) => this.#onReport(report),
       clock: realClock,
-      sockets: new MemorySockets({
-        bound: (socket) => {
-          this.#socket = socket;
-          this.#acked = [];
-        },
-        acked: (seqnos) => {
-          this.#acked.push(...seqnos);
-          this.#wake();
-        },
-        soon: (burst) => queueMicrotask(() => void burst()),
-      }),
+      sockets: this.#wire.sockets,
     });
   }
 
@@ -76,17 +75,19 @@ export class ReceiverHarness {
     return this.reports.find((report) => report.report === "finished");
   }
 
-  /** Whether the session is gone. */
+  /** Whether the session that was opened last is gone. */
   get closed(): boolean {
-    return this.reports.some(({ report }) => report === "closed" || report === "refused");
+    return this.reports.some((report) =>
+      (report.report === "closed" || report.report === "refused") && report.id === this.#id
+    );
   }
 
   /** Opens a session for a HERALD, or one that an earlier receiver had opened. */
   async open(session: Partial<SessionIdentity> = {}): Promise<SessionIdentity> {
-    const id = session.id ?? crypto.randomUUID();
+    const id = this.#id = session.id ?? crypto.randomUUID();
     const all = {
-      client: CLIENT,
-      local: "192.0.2.1",
+      client: this.#wire.client,
+      local: this.#wire.local,
       port: 0,
       heraldSeqno: 1,
       path: null,
@@ -95,11 +96,12 @@ export class ReceiverHarness {
     const identity = { ...all, ...session, id };
     await this.#receiver.obey({ order: "open", session: identity });
     await this.#receiver.obey({ order: "name", id, name: NAME });
-    return { ...identity, port: ANY_PORT };
+    return { ...identity, port: this.#wire.port };
   }
 
   /** Takes up a session that has a journal. */
   async resume(id: string): Promise<void> {
+    this.#id = id;
     await this.#receiver.obey({ order: "resume", id });
     await this.#receiver.obey({ order: "name", id, name: NAME });
   }
@@ -111,13 +113,18 @@ export class ReceiverHarness {
 
   /** Sends messages from the client's address and port, whoever they are from, and expects nothing. */
   forge(...messages: Message[]): void {
-    for (const message of messages) this.#socket?.deliver(encodeMessage(message));
+    for (const message of messages) this.#wire.deliver(encodeMessage(message));
+  }
+
+  /** Sends any datagram, and expects nothing. */
+  deliver(datagram: Uint8Array<ArrayBuffer>): void {
+    this.#wire.deliver(datagram);
   }
 
   /** Sends messages as one burst; resolves when all are acked or the session is gone, with whether they are acked. */
   async send(...messages: Message[]): Promise<boolean> {
     const from = this.acked.length;
-    for (const message of messages) this.#socket?.deliver(encodeMessage(message));
+    for (const message of messages) this.#wire.deliver(encodeMessage(message));
     const allAcked = () => messages.every(({ seqno }) => this.acked.indexOf(seqno, from) >= 0);
     await this.until(() => allAcked() || this.closed, `acks of ${messages.map(({ seqno }) => seqno)}`);
     return allAcked();
@@ -140,6 +147,7 @@ export class ReceiverHarness {
   /** Stops the receiver as a signal to the server does. */
   async stop(): Promise<void> {
     await this.#receiver.obey({ order: "stop" });
+    await this.#wire.close();
   }
 
   #onReport(report: Report): void {

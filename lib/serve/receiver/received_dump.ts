@@ -129,15 +129,15 @@ export class ReceivedDump {
     acks: number[],
   ): void {
     const length = payload.byteLength;
-    let equal: boolean;
+    let isEqual: boolean;
+    const isThere = this.#session.core.contains(offset, offset + length);
     try {
-      equal = this.#session.core.contains(offset, offset + length) &&
-        this.files.coreEquals(payload, 0, length, offset);
+      isEqual = isThere && this.files.coreEquals(payload, 0, length, offset);
     } catch (error) {
       throw new StoreError(`read error at offset ${offset}: ${describeError(error)}`);
     }
     // What was written twice, on purpose, differs from its first sending.
-    if (!equal && !this.#session.beganStale) {
+    if (!isEqual && !(isThere && this.#session.beganStale)) {
       throw new RefusedError(
         `message ${seqno}, ${length} bytes at offset ${offset}, differs from what came with that number before`,
       );

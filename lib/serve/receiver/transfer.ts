@@ -251,11 +251,12 @@ export class Transfer implements DatagramTaker {
 
   #data(seqno: number, offset: number, payload: Uint8Array): void {
     const length = payload.byteLength;
+    // Before the session takes the number: a journal that is condensed then must not know it, for its bytes are in no file yet (P1).
+    if (!this.#run.fits(seqno, offset, length)) this.endOfBurst();
     // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
     if (this.#run.count === 0) this.#heardMs = this.#host.clock.now();
     switch (this.session.data(seqno, offset, length, this.#heardMs)) {
       case DataVerdict.STORE:
-        if (!this.#run.fits(seqno, offset, length)) this.endOfBurst();
         this.#run.add(seqno, offset, payload);
         if (this.#run.ended) this.endOfBurst();
         return;
