@@ -9,6 +9,7 @@ import { kclient, NO_KCLIENT } from "./kclient.ts";
 import { sendAsKernel } from "./kernel_client.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
+import { WAYS } from "./ways.ts";
 
 const PAGE = 4096;
 const core = dumpBytes(1, 2 * PAGE);
@@ -321,24 +322,26 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "serve receives sixteen dumps at once, all identical" +
-    (NO_KCLIENT === undefined ? "" : ` (skipped: ${NO_KCLIENT})`),
-  ignore: NO_KCLIENT !== undefined,
-  fn: async () => {
-    await using server = await serve();
-    const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
-    try {
-      await Promise.all(Array.from({ length: 16 }, async (_, i) => {
-        const address = freshAddress();
-        const sent = `${dir}/${i}`;
-        const args = ["--bytes", "4M", "--seed", `${i}`, "--kernel-acks", "--save", sent];
-        const report = await kclient(server, address, args);
-        assertEquals(report.status, "ok");
-        await assertOneCompleteDump(server, address, Deno.readFileSync(sent));
-      }));
-    } finally {
-      Deno.removeSync(dir, { recursive: true });
-    }
-  },
-});
+for (const [words, way] of WAYS) {
+  Deno.test({
+    name: `serve receives sixteen dumps at once, all identical${words}` +
+      (NO_KCLIENT === undefined ? "" : ` (skipped: ${NO_KCLIENT})`),
+    ignore: NO_KCLIENT !== undefined,
+    fn: async () => {
+      await using server = await serve(...way);
+      const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+      try {
+        await Promise.all(Array.from({ length: 16 }, async (_, i) => {
+          const address = freshAddress();
+          const sent = `${dir}/${i}`;
+          const args = ["--bytes", "4M", "--seed", `${i}`, "--kernel-acks", "--save", sent];
+          const report = await kclient(server, address, args);
+          assertEquals(report.status, "ok");
+          await assertOneCompleteDump(server, address, Deno.readFileSync(sent));
+        }));
+      } finally {
+        Deno.removeSync(dir, { recursive: true });
+      }
+    },
+  });
+}

@@ -9,6 +9,7 @@ import { kclient, NO_KCLIENT } from "./kclient.ts";
 import { sendAsKernel } from "./kernel_client.ts";
 import { RawClient } from "./raw_client.ts";
 import { type ServerOptions, ServerProcess } from "./server_process.ts";
+import { WAYS } from "./ways.ts";
 
 /** Rounds of the crash loop; `NETDUMP_KILL_ROUNDS=300` for a long run. */
 const ROUNDS = Number(Deno.env.get("NETDUMP_KILL_ROUNDS") ?? 1);
@@ -111,12 +112,12 @@ const clients: LoopClient[] = [
 ];
 
 /** Clients send while the server is killed again and again; then everything is compared. */
-async function crashRound(seed: number): Promise<number> {
+async function crashRound(seed: number, args: readonly string[]): Promise<number> {
   const random = seededRandom(seed);
   const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
   const sentDir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
   try {
-    await using server = await CrashingServer.start(dir);
+    await using server = await CrashingServer.start(dir, ["--no-dns", ...args]);
     let sending = clients.length;
     const sends = clients.map((client, i) =>
       client(server.current, freshAddress(), seed * 10 + i, sentDir).finally(() => sending--)
@@ -142,53 +143,57 @@ async function crashRound(seed: number): Promise<number> {
   }
 }
 
-Deno.test({
-  name:
-    `serve, killed at random moments and started again, loses no dump of ${clients.length} clients, ${ROUNDS} rounds` +
-    (NO_KCLIENT === undefined ? "" : ` (kclient left out: ${NO_KCLIENT})`),
-  fn: async () => {
-    let kills = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const seed = SEED + round;
-      try {
-        kills += await crashRound(seed);
-      } catch (error) {
-        throw new Error(`round ${round}, NETDUMP_KILL_SEED=${seed}: ${(error as Error).stack}`);
+for (const [words, args] of WAYS) {
+  Deno.test({
+    name:
+      `serve${words}, killed at random moments and started again, loses no dump of ${clients.length} clients, ${ROUNDS} rounds` +
+      (NO_KCLIENT === undefined ? "" : ` (kclient left out: ${NO_KCLIENT})`),
+    fn: async () => {
+      let kills = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const seed = SEED + round;
+        try {
+          kills += await crashRound(seed, args);
+        } catch (error) {
+          throw new Error(`round ${round}, NETDUMP_KILL_SEED=${seed}: ${(error as Error).stack}`);
+        }
+        if (ROUNDS > 10 && round % 10 === 9) console.log(`${round + 1} rounds, ${kills} kills`);
       }
-      if (ROUNDS > 10 && round % 10 === 9) console.log(`${round + 1} rounds, ${kills} kills`);
-    }
-    if (ROUNDS > 10) console.log(`${ROUNDS} rounds, ${kills} kills, ${ROUNDS * clients.length} dumps`);
-  },
-});
+      if (ROUNDS > 10) console.log(`${ROUNDS} rounds, ${kills} kills, ${ROUNDS * clients.length} dumps`);
+    },
+  });
 
-Deno.test("serve, killed while each kind of message is on its way, still receives the dump", async () => {
-  const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
-  try {
-    await using server = await CrashingServer.start(dir);
-    const seen = new Set<MessageType>();
-    const crashes: Promise<void>[] = [];
-    const address = freshAddress();
-    const core = dumpBytes(7, 3 * 65536);
-    const key = dumpBytes(8, PAGE);
-    const header = dumpHeader(core.byteLength, { dumpKeySize: PAGE });
-    const before = (type: MessageType) => {
-      if (seen.has(type)) return;
-      seen.add(type);
-      crashes.push(server.crash());
-    };
-    const { ok } = await sendAsKernel(server.current, address, { core, header, key, before, sends: SENDS });
-    await Promise.all(crashes);
-    assert(ok, "the kernel gave up");
-    assertEquals(server.kills, 5);
-    await server.current.stop();
-    await assertOneCompleteDump(server.current, address, core, {
-      coreName: `vmcore_encrypted.${address}.0`,
-      key,
-    });
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-});
+  Deno.test(`serve${words}, killed while each kind of message is on its way, still receives the dump`, async () => {
+    const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+    try {
+      await using server = await CrashingServer.start(dir, ["--no-dns", ...args]);
+      const seen = new Set<MessageType>();
+      // One after the other, for a server that starts takes longer than a message.
+      let crashes = Promise.resolve();
+      const address = freshAddress();
+      const core = dumpBytes(7, 3 * 65536);
+      const key = dumpBytes(8, PAGE);
+      const header = dumpHeader(core.byteLength, { dumpKeySize: PAGE });
+      const before = (type: MessageType) => {
+        if (seen.has(type)) return;
+        seen.add(type);
+        crashes = crashes.then(() => server.crash());
+        crashes.catch(() => {});
+      };
+      const { ok } = await sendAsKernel(server.current, address, { core, header, key, before, sends: SENDS });
+      await crashes;
+      assert(ok, "the kernel gave up");
+      assertEquals(server.kills, 5);
+      await server.current.stop();
+      await assertOneCompleteDump(server.current, address, core, {
+        coreName: `vmcore_encrypted.${address}.0`,
+        key,
+      });
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  });
+}
 
 Deno.test("serve, killed once, is back within the patience of a kernel that sends each batch twelve times", async () => {
   const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
