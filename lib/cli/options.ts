@@ -180,7 +180,7 @@ export const sendOptions = {
   path: { short: "p", value: relativePath, help: "directory to ask the server for, as net.netdump.path" },
   mtu: {
     value: count(128, 65535),
-    defaultInWords: "1500; 4148 to this machine itself",
+    defaultInWords: "by route, at most 4148; else 1500",
     help: "size of a packet",
   },
   window: { value: count(1, 65536), defaultInWords: "adaptive, up to 256", help: "messages in flight" },

@@ -8,14 +8,21 @@ import { FREEBSD12_MAX_PAYLOAD_SIZE, HEADER_SIZE, IP_UDP_HEADER_SIZE } from "../
 
 /** The MTU of Ethernet. */
 export const ETHERNET_MTU = 1500;
-/** Loopback has room for more, but netdumpd has not: 4,148 is the largest MTU that works with it. */
-export const LOOPBACK_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
+/** The largest that works with netdumpd (reference netdump-protocol.md, section 2): jumbo frames and loopback have room for more. */
+export const NETDUMPD_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
 
-/** The MTU to take for the way to a server: loopback's if its address is one of this machine, else Ethernet's. */
+/**
+ * The MTU to take for the way to a server: its route's, if that is known, else loopback's if its address is one of this machine, else
+ * Ethernet's; never more than netdumpd can take.
+ *
+ * @param ofRoute what the system says of the route
+ */
 export function mtuTowards(
   server: string,
+  ofRoute: number | undefined,
   interfaces: readonly { readonly address: string }[] = Deno.networkInterfaces(),
 ): number {
+  if (ofRoute !== undefined) return Math.min(ofRoute, NETDUMPD_MTU);
   const local = server.startsWith("127.") || interfaces.some(({ address }) => address === server);
-  return local ? LOOPBACK_MTU : ETHERNET_MTU;
+  return local ? NETDUMPD_MTU : ETHERNET_MTU;
 }

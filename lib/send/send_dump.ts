@@ -103,18 +103,23 @@ export async function sendDump(
   onStart: (watch: Watch) => void,
 ): Promise<SendResult> {
   // Before a byte of the dump is read: the permission for it is given up with that.
-  const makeSocket = await openClientWay(job.native && job.kernel === undefined);
+  const way = await openClientWay(job.native && job.kernel === undefined);
   const dump = await loadDump(job.dump);
   try {
     const server = { address: await resolveServer(job.server.host), port: job.server.port ?? HERALD_PORT };
     const client = { address: job.client.address ?? "0.0.0.0", port: job.client.port };
     const herald = job.path === undefined ? new Uint8Array() : new TextEncoder().encode(`${job.path}\0`);
     const payloads = { herald, header: dump.header.bytes, key: dump.key };
-    const sender = makeSender(job, dump, herald.byteLength, payloadSize(job, server.address));
     const socket = openSocket(client.address, client.port);
+    // A kernel never dumps over loopback: an imitated one is given an Ethernet.
+    const mtu = job.mtu ??
+      (job.kernel === undefined
+        ? mtuTowards(server.address, way.routeMtu(client.address, server.address))
+        : ETHERNET_MTU);
+    const sender = makeSender(job, dump, herald.byteLength, payloadSize(job, mtu));
     const transmitter = new Transmitter({
       sender,
-      openSocket: (onError) => makeSocket(socket, onError),
+      openSocket: (onError) => way.open(socket, onError),
       server,
       dump: dump.open,
       payloads,
@@ -145,9 +150,8 @@ export async function sendDump(
   }
 }
 
-/** Bytes of payload of a full message. A kernel never dumps over loopback: an imitated one is given an Ethernet. */
-function payloadSize(job: SendJob, serverAddress: string): number {
-  const mtu = job.mtu ?? (job.kernel === undefined ? mtuTowards(serverAddress) : ETHERNET_MTU);
+/** Bytes of payload of a full message. */
+function payloadSize(job: SendJob, mtu: number): number {
   const payloadSize = Math.min(mtu - IP_UDP_HEADER_SIZE - HEADER_SIZE, MAX_PAYLOAD_SIZE);
   return job.kernel === undefined ? payloadSize : kernelPayloadSize(job.kernel, payloadSize);
 }

@@ -61,15 +61,22 @@ export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
  */
 const FIRST_DENO = [2, 5] as const;
 
-/** Opens glibc; `undefined` where it is not, is not permitted, or the machine or Deno is another. */
+/** Opens what moves datagrams; `undefined` where {@linkcode openLibrary} cannot. */
 export function openLibc(): Libc | undefined {
+  return openLibrary(SYMBOLS);
+}
+
+/** Opens functions of glibc; `undefined` where it is not, is not permitted, or the machine or Deno is another. */
+export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): Deno.DynamicLibrary<S>["symbols"] | undefined {
   const { os, arch } = Deno.build;
   if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return undefined;
   const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
   if (major < FIRST_DENO[0] || (major === FIRST_DENO[0] && minor < FIRST_DENO[1])) return undefined;
   for (const path of LIBC_PATHS) {
     try {
-      return Deno.dlopen(path, SYMBOLS).symbols;
+      return Deno.dlopen(path, symbols).symbols;
     } catch {
       // Not there, or not permitted.
     }

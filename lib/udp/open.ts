@@ -16,6 +16,7 @@ import { DenoSockets } from "./deno_socket.ts";
 import { openLibc } from "./native_abi.ts";
 import { NativeMover } from "./native_mover.ts";
 import { type NativeAbilities, NativeSockets } from "./native_socket.ts";
+import { openRouteMtu, type RouteMtu } from "./route_mtu.ts";
 
 /** Sizes of the trial's datagrams: a jumbo frame, then more than one call's, empty, small and of an Ethernet. */
 const TRIAL_SIZES = [8972, ...Array.from({ length: 12 }, () => [0, 1, 28, 1472, 24, 2]).flat()];
@@ -36,24 +37,33 @@ export async function openSockets(address: string | null): Promise<DatagramSocke
   return abilities === undefined ? new DenoSockets() : new NativeSockets(mover, abilities);
 }
 
+/** How a client's datagrams are moved here. */
+export interface ClientWay {
+  /** Makes a client's socket around one of Deno's, whose owner it is from then on. */
+  open(conn: Deno.DatagramConn, onError: OnSendError): ClientSocket;
+  /** The MTU of the route to a server; `undefined` where that cannot be asked. */
+  readonly routeMtu: RouteMtu;
+}
+
 /**
  * Opens the quicker way for clients' sockets, and gives up the permission for it.
  *
  * @param native whether the system's library may be used
- * @returns makes a client's socket around one of Deno's, whose owner it is from then on
  */
-export async function openClientWay(
-  native: boolean,
-): Promise<(conn: Deno.DatagramConn, onError: OnSendError) => ClientSocket> {
+export async function openClientWay(native: boolean): Promise<ClientWay> {
   const libc = native ? openLibc() : undefined;
-  await Deno.permissions.revoke({ name: "ffi" });
   const mover = libc && new NativeMover(libc);
+  const routeMtu = mover && openRouteMtu(mover);
+  await Deno.permissions.revoke({ name: "ffi" });
   const isGood = mover !== undefined && (await tryMover(mover, "127.0.0.1"))?.segments === true;
-  return (conn, onError) => {
-    const fd = isGood ? mover.descriptorOf(conn.addr as Deno.NetAddr) : undefined;
-    if (!isGood || fd === undefined) return new DenoClientSocket(conn, onError);
-    mover.askReceiveBuffer(fd);
-    return new NativeClientSocket(conn, onError, mover, fd);
+  return {
+    open(conn, onError) {
+      const fd = isGood ? mover.descriptorOf(conn.addr as Deno.NetAddr) : undefined;
+      if (!isGood || fd === undefined) return new DenoClientSocket(conn, onError);
+      mover.askReceiveBuffer(fd);
+      return new NativeClientSocket(conn, onError, mover, fd);
+    },
+    routeMtu: routeMtu ?? (() => undefined),
   };
 }
 
