@@ -14,6 +14,7 @@ import { describeError } from "../os/system_error.ts";
 import { formatIsoTime } from "../text/time.ts";
 import { panicSignature } from "../kerneldump/files/panic_signature.ts";
 import type { Thoroughness } from "./examination.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** How a dump in a directory fares. */
 export type State =
@@ -199,7 +200,7 @@ const INFO_LIMIT = 2 ** 20;
 
 function readInfo(path: string): ReturnType<typeof parseInfo> {
   try {
-    return parseInfo(new TextDecoder().decode(readSmallFile(path, INFO_LIMIT)));
+    return parseInfo(decodeUtf8(readSmallFile(path, INFO_LIMIT)));
   } catch {
     return undefined;
   }

@@ -13,6 +13,7 @@ import { factsOfInfo, type Findings, type HeaderFacts } from "./findings.ts";
 import { judgeInfo } from "./judge/judge.ts";
 import { newerHeaderProblem } from "./open/companions.ts";
 import { chooseHeader, makeFindings, type Task } from "./examination.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** More than the largest key block. */
 const KEY_LIMIT = 2 ** 16;
@@ -21,7 +22,7 @@ const INFO_LIMIT = 2 ** 20;
 
 /** Examines an info file. */
 export async function examineInfo(task: Task): Promise<Findings> {
-  const info = parseInfo(new TextDecoder().decode(await task.file.read(0, INFO_LIMIT))) ?? null;
+  const info = parseInfo(decodeUtf8(await task.file.read(0, INFO_LIMIT))) ?? null;
   const header = info === null ? null : factsOfInfo(task.name, info);
   const problems = [
     ...(info === null ? [] : [...judgeInfo(info), ...judgeEnd(info)]),
@@ -47,7 +48,7 @@ const CORE_TEXT_LIMIT = 32 * 2 ** 20;
 export async function examineCoreText(task: Task): Promise<Findings> {
   const size = Math.min(task.file.size, CORE_TEXT_LIMIT);
   const bytes = await readSpan(task.file.read.bind(task.file), 0, size);
-  const coreText = parseCoreText(new TextDecoder().decode(bytes));
+  const coreText = parseCoreText(decodeUtf8(bytes));
   return makeFindings(task, {
     kind: "core-txt",
     header: null,

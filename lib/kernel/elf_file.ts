@@ -22,6 +22,7 @@ import {
   sectionHeaderSize,
   SectionType,
 } from "./elf_section.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** An ELF file whose headers were read. */
 export interface ElfFile {
@@ -156,7 +157,6 @@ function entriesOf<T>(table: Uint8Array, size: number, decode: (entry: Uint8Arra
   return entries;
 }
 
-const UTF8 = new TextDecoder();
 /** Names are longer in no compiler's output; what is longer is cut. */
 const MAX_STRING_BYTES = 4096;
 
@@ -165,5 +165,5 @@ export function stringAt(table: Uint8Array, offset: number): string {
   if (offset >= table.byteLength) return "";
   const rest = table.subarray(offset, offset + MAX_STRING_BYTES);
   const end = rest.indexOf(0);
-  return UTF8.decode(end < 0 ? rest : rest.subarray(0, end));
+  return decodeUtf8(end < 0 ? rest : rest.subarray(0, end));
 }

@@ -9,6 +9,7 @@ import { Fields } from "./fields.ts";
 import type { KernelMemory } from "./kernel_memory.ts";
 import type { Process, Thread } from "./threads.ts";
 import type { Types } from "./types.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** Details of a process; `null` where the types or the dump do not tell. Strings are unfiltered. */
 export interface ProcessDetails {
@@ -139,6 +140,6 @@ export class ProcessReader {
     if (length === null || length > BigInt(MAX_ARGUMENT_BYTES)) return null;
     const bytes = await this.#memory.read(at + offset, Number(length));
     if (bytes === null) return null;
-    return new TextDecoder().decode(bytes).replace(/\0$/, "").split("\0");
+    return decodeUtf8(bytes).replace(/\0$/, "").split("\0");
   }
 }

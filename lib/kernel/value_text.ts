@@ -5,6 +5,7 @@
  */
 
 import type { Text, Value } from "./value.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** A value in JSON. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
@@ -101,8 +102,6 @@ function escapeName(name: string): string {
   return name.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
 
-const UTF8 = new TextDecoder();
-
 /**
  * A value as JSON: integers as numbers where they are exact, else as decimal strings; pointers as hex strings; strings
  * and enumerators as strings; `null` for what is not there. Members of unnamed structs stand among the others.
@@ -120,7 +119,7 @@ export function valueToJson(value: Value): JsonValue {
     case "pointer":
       return `0x${value.address.toString(16)}`;
     case "text":
-      return UTF8.decode(value.text.bytes);
+      return decodeUtf8(value.text.bytes);
     case "struct":
       return Object.fromEntries(membersToJson(value.members));
     case "array":

@@ -7,6 +7,7 @@
 
 import { type Problem, problem } from "./problem.ts";
 import { type ReadAt, readSpan, roundUp } from "../bytes/source.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** A member of a textdump. */
 export interface TextdumpMember {
@@ -136,7 +137,7 @@ const SAID_LIMIT = 65536;
 async function readSaid(readAt: ReadAt, type: Header["type"], member: TextdumpMember): Promise<Said> {
   if (type !== "pax" && type !== "long-name") return {};
   const bytes = await readSpan(readAt, member.offset, Math.min(member.size, SAID_LIMIT));
-  const text = new TextDecoder().decode(bytes);
+  const text = decodeUtf8(bytes);
   if (type === "long-name") return { name: memberName(text.replace(/\0[^]*$/, "")) };
   const name = /^\d{1,6} path=(.{1,4096})$/m.exec(text)?.[1];
   const size = /^\d{1,6} size=(\d{1,15})$/m.exec(text)?.[1];
@@ -171,7 +172,7 @@ export async function readTextdumpMember(
   const member = textdump.members.find((m) => m.name === name);
   if (member === undefined) return null;
   const bytes = await readSpan(readAt, member.offset, Math.min(member.size, limit));
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return decodeUtf8(bytes);
 }
 
 interface Header extends Pick<TextdumpMember, "name" | "size" | "mtime"> {

@@ -22,6 +22,7 @@ import { SendError } from "./failure.ts";
 import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";
 import type { OpenDump } from "./read_ahead.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 
 /** Enough of a dump to tell what it is. */
 const BEGINNING_SIZE = SAMPLE_START_SIZE;
@@ -135,7 +136,7 @@ function findHeader(
   const infoPath = companion("info");
   const text = infoPath === undefined ? undefined : readIfThere(infoPath);
   if (infoPath !== undefined && text !== undefined) {
-    const info = parseInfo(new TextDecoder().decode(text.subarray(0, MAX_INFO_SIZE)));
+    const info = parseInfo(decodeUtf8(text.subarray(0, MAX_INFO_SIZE)));
     if (info === undefined) {
       throw new SendError(
         `Cannot read ${quote(infoPath)}: it is no info file; --header FILE takes its place`,

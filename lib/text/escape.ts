@@ -12,7 +12,8 @@ const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 
 /**
  * Escapes a string so that it stays on one line and cannot drive a terminal: control characters become `\n`,
- * `\r`, `\t`, `\xNN` or `\u{N}`, a backslash is doubled. Everything else, letters of any script included, is kept.
+ * `\r`, `\t`, `\xNN` or `\u{N}`, bytes that are no UTF-8 (see utf8.ts) `\xNN`, a backslash is doubled. Everything
+ * else, letters of any script included, is kept.
  *
  * @example
  * escapeLine("a\x1b[31mb\n") === "a\\x1b[31mb\\n"
@@ -30,7 +31,8 @@ function escapeCharacter(character: string): string {
   const short = SHORT[character];
   if (short !== undefined) return short;
   const code = character.charCodeAt(0);
-  return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+  return code < 0x80 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
 }
 
 /** Quotes a value for a message: escaped, in double quotes, at most `limit` characters of it. */

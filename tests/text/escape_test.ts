@@ -4,7 +4,7 @@ import { escapeLine, escapeLines, quote } from "../../lib/text/escape.ts";
 
 const UNSAFE_ROWS: [name: string, text: string, escaped: string][] = [
   ["ESC, which starts a terminal's commands", "a\x1b[31mb", "a\\x1b[31mb"],
-  ["CSI in one byte", "\x9b2J", "\\x9b2J"],
+  ["CSI in one character", "\x9b2J", "\\u{9b}2J"],
   ["OSC with BEL", "\x1b]0;title\x07", "\\x1b]0;title\\x07"],
   ["a forged line", "host\nDump complete", "host\\nDump complete"],
   ["a carriage return that hides what stands before", "evil\rgood", "evil\\rgood"],

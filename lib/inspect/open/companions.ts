@@ -19,6 +19,7 @@ import { type Problem, problem } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
 import { readSmallFile } from "../../os/small_file.ts";
 import { describeError } from "../../os/system_error.ts";
+import { decodeUtf8 } from "../../text/utf8.ts";
 
 /** What lies beside a dump. */
 export interface Companions {
@@ -57,7 +58,7 @@ export function readCompanions(path: string, given?: ReadonlyMap<string, Uint8Ar
     return bytes === null ? null : { name: beside, bytes };
   };
   const info = read("info", INFO_LIMIT);
-  const infoFile = info === null ? undefined : parseInfo(new TextDecoder().decode(info.bytes));
+  const infoFile = info === null ? undefined : parseInfo(decodeUtf8(info.bytes));
   const kdh = read("kdh", KEY_LIMIT);
   const newer = kdh === null ? undefined : decodeNewerHeader(kdh.bytes);
   if (kdh !== null && newer !== undefined) problems.push(newerHeaderProblem(kdh.name, newer));

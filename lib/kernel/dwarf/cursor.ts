@@ -4,6 +4,8 @@
  * @module
  */
 
+import { decodeUtf8 } from "../../text/utf8.ts";
+
 /** The bytes cannot be what they should be. It never leaves the room: callers turn it into "not found". */
 export class DamagedDwarfError extends Error {}
 
@@ -17,7 +19,6 @@ export function unlessDamaged<T>(read: () => T, otherwise: T): T {
   }
 }
 
-const UTF8 = new TextDecoder();
 /** Names are shorter in any compiler's output. */
 const MAX_STRING_BYTES = 4096;
 
@@ -145,7 +146,7 @@ export class Cursor {
     if (end < 0) throw new DamagedDwarfError("a string without an end");
     const start = this.at;
     this.at = end + 1;
-    return UTF8.decode(this.bytes.subarray(start, Math.min(end, start + MAX_STRING_BYTES)));
+    return decodeUtf8(this.bytes.subarray(start, Math.min(end, start + MAX_STRING_BYTES)));
   }
 
   /** Bytes, not copied. */

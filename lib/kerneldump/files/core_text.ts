@@ -40,7 +40,7 @@ export function looksLikeCoreText(text: string): boolean {
 
 /** Reads a report; `undefined` if its first line is none of crashinfo's. */
 export function parseCoreText(text: string): CoreText | undefined {
-  const lines = text.replaceAll("\r\n", "\n").split("\n");
+  const lines = text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n").split("\n");
   const [, host, vmcore] = FIRST_LINE.exec(lines[0] ?? "") ?? [];
   if (host === undefined || vmcore === undefined) return undefined;
   const uname = lines.slice(0, HEAD_LINES).map((line) => UNAME.exec(line)).find((match) => match !== null);

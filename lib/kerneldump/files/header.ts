@@ -5,6 +5,8 @@
  * @module
  */
 
+import { decodeUtf8, encodeUtf8 } from "../../text/utf8.ts";
+
 /** Bytes of a kernel dump header of any version. */
 export const KERNEL_DUMP_HEADER_SIZE = 512;
 
@@ -231,10 +233,9 @@ function readSize(view: DataView, at: number): number {
 function readString(bytes: Uint8Array, at: number, size: number): string {
   const field = bytes.subarray(at, at + size);
   const nul = field.indexOf(0);
-  return new TextDecoder().decode(nul < 0 ? field : field.subarray(0, nul));
+  return decodeUtf8(nul < 0 ? field : field.subarray(0, nul));
 }
 
 function writeString(bytes: Uint8Array, at: number, size: number, text: string): void {
-  // encodeInto stops before a character that does not fit, so the cut never leaves half of one.
-  new TextEncoder().encodeInto(text, bytes.subarray(at, at + size - 1));
+  bytes.set(encodeUtf8(text, size - 1), at);
 }

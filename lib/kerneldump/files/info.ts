@@ -353,6 +353,8 @@ function unescape(value: string): string {
   if (value.replace(ESCAPE, "").includes("\\")) return value;
   return value.replace(ESCAPE, (_, short: string, hex: string, unicode: string) => {
     if (short !== undefined) return { n: "\n", r: "\r", t: "\t" }[short] ?? "\\";
-    return String.fromCharCode(parseInt(hex ?? unicode, 16));
+    if (hex === undefined) return String.fromCharCode(parseInt(unicode, 16));
+    const byte = parseInt(hex, 16);
+    return String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
   });
 }

@@ -7,6 +7,7 @@
 
 import { guessOldest } from "./message_order.ts";
 import { type Problem, problem } from "../problem.ts";
+import { decodeUtf8 } from "../../text/utf8.ts";
 
 /** No kernel has a message buffer larger than this, in bytes; it bounds what is read of one. */
 export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
@@ -143,5 +144,5 @@ function rotate(ring: Uint8Array, first: number): Uint8Array {
 
 /** NUL bytes are what was never written; the rest is UTF-8 as a rule, and never refused. */
 function decodeText(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.filter((byte) => byte !== 0));
+  return decodeUtf8(bytes.filter((byte) => byte !== 0));
 }

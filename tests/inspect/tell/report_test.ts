@@ -1,10 +1,11 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { examine } from "../../../lib/inspect/examine.ts";
 import { makeReport, type Report } from "../../../lib/inspect/tell/report.ts";
 import { toJsonLine } from "../../../lib/text/json.ts";
 import { formatFindings } from "../../../lib/inspect/tell/text.ts";
 import { styleFor } from "../../../lib/text/style.ts";
-import { buildElfCore, buildMessageBuffer, buildMinidump } from "../../kerneldump/synthetic.ts";
+import { decodeUtf8, encodeUtf8 } from "../../../lib/text/utf8.ts";
+import { buildElfCore, buildMessageBuffer, buildMinidump, concatenate } from "../../kerneldump/synthetic.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "../dumps.ts";
 
 const MINIDUMP = minidumpWithMessages("<6>hello\npanic: boom\ncpuid = 0\n");
@@ -162,6 +163,42 @@ Deno.test("nothing from a dump reaches the terminal raw, as text or as JSON (P8)
   }
   const { report } = await show("vmcore.w1.0", files);
   assertEquals(report.kernelDumpHeader?.panicString, evil);
+});
+
+Deno.test("what is not UTF-8 keeps its bytes in JSON, wherever it comes from, and is shown as bytes", async () => {
+  // Latin-1, and a character of UTF-8 that the field's end cut.
+  const bytes = [0x63, 0x61, 0x66, 0xe9, 0x20, 0xc3, 0xa9, 0x20, 0xe2, 0x82];
+  const text = decodeUtf8(Uint8Array.from(bytes));
+  const dump = buildMinidump({ messageBuffer: buildMessageBuffer({ text: `panic: ${text}\ncpuid = 0\n` }) });
+  const files = receivedDump("w1.0", dump, { header: { hostname: text, panicString: text } });
+  const bare = { "vmcore.9": dump };
+  const { "kdh.w1.0": _, ...byInfo } = files;
+  // netdumpd writes them as they come.
+  const raw = concatenate([
+    new TextEncoder().encode("Dump from w1 [192.0.2.7]\n  Architecture: amd64\n  Hostname: "),
+    Uint8Array.from(bytes),
+    new TextEncoder().encode("\n  Panic String: "),
+    Uint8Array.from(bytes),
+    new TextEncoder().encode("\n  Header Parity Check: Pass\nDump complete\n"),
+  ]);
+  for (
+    const [name, lying] of [
+      ["vmcore.w1.0", files],
+      ["kdh.w1.0", files],
+      ["info.w1.0", files],
+      ["vmcore.w1.0", byInfo],
+      ["info.w1.0", { "info.w1.0": raw }],
+      ["vmcore.9", bare],
+    ] as const
+  ) {
+    const { json, text: shown } = await show(name, lying, true);
+    const { summary, messageBuffer } = JSON.parse(json);
+    assertEquals([...encodeUtf8(summary.panic)], bytes, name);
+    if (name !== "vmcore.9") assertEquals([...encodeUtf8(summary.host)], bytes, name);
+    if (messageBuffer !== null) assertStringIncludes(messageBuffer, text);
+    assertMatch(json, /caf\\udce9 é \\udce2\\udc82/);
+    assertMatch(shown, /Panic {5}caf\\xe9 é \\xe2\\x82\n/);
+  }
 });
 
 Deno.test("formatFindings() begins with host, time, panic, version and whether the dump is whole", async () => {

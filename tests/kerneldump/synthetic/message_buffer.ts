@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "../../../lib/text/utf8.ts";
 import type { Architecture } from "./minidump.ts";
 
 /** What a synthetic message buffer holds. */
@@ -29,7 +30,7 @@ export function buildMessageBuffer(
   const controlSize = narrow ? 56 : 64 + pointerSize;
   const size = fields.size ?? 8192 - controlSize;
   const section = new Uint8Array(size + controlSize);
-  const stream = new TextEncoder().encode(fields.text);
+  const stream = encodeUtf8(fields.text);
   for (let i = Math.max(0, stream.byteLength - size); i < stream.byteLength; i++) {
     section[i % size] = stream[i]!;
   }
