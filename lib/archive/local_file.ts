@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
-import type { LocalFile } from "./transfer.ts";
+import type { LocalFile } from "./content.ts";
 
 /** A file that is open: close it. */
 export interface OpenLocalFile extends LocalFile, Disposable {

@@ -72,12 +72,13 @@ export class ObjectStore {
     this.#now = now;
   }
 
-  /** Stores an object in one request. */
-  async put(key: string, body: Uint8Array<ArrayBuffer>, type = "application/octet-stream"): Promise<void> {
+  /** Stores an object in one request; its MD5 in hexadecimal digits. */
+  async put(key: string, body: Uint8Array<ArrayBuffer>, type = "application/octet-stream"): Promise<string> {
     const md5 = createHash("md5").update(body).digest();
     const headers = { "content-md5": md5.toString("base64"), "content-type": type };
     const answer = await this.#ask({ method: "PUT", key, headers, body, patienceMs: TRANSFER_MS });
     checkTag(key, answer.headers, md5.toString("hex"));
+    return md5.toString("hex");
   }
 
   /** What is stored under a key; `undefined` if nothing is. */
@@ -162,8 +163,13 @@ export class ObjectStore {
     );
   }
 
-  /** Uploads a part; its tag. */
-  async putPart(key: string, id: string, number: number, body: Uint8Array<ArrayBuffer>): Promise<string> {
+  /** Uploads a part; its tag, and its MD5 in hexadecimal digits. */
+  async putPart(
+    key: string,
+    id: string,
+    number: number,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<{ readonly etag: string; readonly md5: string }> {
     const md5 = createHash("md5").update(body).digest();
     const answer = await this.#ask({
       method: "PUT",
@@ -174,7 +180,7 @@ export class ObjectStore {
       patienceMs: TRANSFER_MS,
     });
     checkTag(key, answer.headers, md5.toString("hex"));
-    return tagOf(answer.headers);
+    return { etag: tagOf(answer.headers), md5: md5.toString("hex") };
   }
 
   /** Parts of an upload that the store has. */

@@ -15,6 +15,7 @@ import { sha256Hex } from "./signature.ts";
 const OUTBOX_DIRECTORY = "outbox";
 const COLLECTOR_FILE = "collector";
 const MARK_SUFFIX = ".shipped";
+const BEGUN_SUFFIX = ".begun";
 /** Directories below the dump directory that are looked into, and how deep they lie. */
 const MAX_DIRECTORIES = 10_000;
 const MAX_DEPTH = 16;
@@ -95,11 +96,38 @@ export class Outbox {
     return this.#readInfo(join(this.#root, dump.directory, dump.info)) === dump.infoText;
   }
 
+  /**
+   * Notes, durably, under which keys a dump is going to be stored.
+   *
+   * @returns whether that was noted before
+   */
+  async begin(dump: FinalDump, keys: readonly string[]): Promise<boolean> {
+    const name = `${dump.id}${BEGUN_SUFFIX}`;
+    if (this.#fs.entry(join(this.#path, name)) !== undefined) return true;
+    await writeDurably(this.#fs, this.#path, name, `${JSON.stringify(keys)}\n`);
+    return false;
+  }
+
+  /** What was begun and will not be ended: the dump is gone, or is another one now. */
+  abandoned(pending: readonly FinalDump[]): { readonly name: string; readonly keys: readonly string[] }[] {
+    const running = new Set(pending.map(({ id }) => `${id}${BEGUN_SUFFIX}`));
+    return this.#fs.list(this.#path).flatMap((name) => {
+      if (!name.endsWith(BEGUN_SUFFIX) || running.has(name)) return [];
+      return [{ name, keys: parseKeys(this.#fs.readText(join(this.#path, name))) }];
+    });
+  }
+
+  /** Takes back a note that {@linkcode abandoned} gave. */
+  forget(name: string): void {
+    this.#fs.remove(join(this.#path, name));
+  }
+
   /** Notes, durably, that a dump is in the store and in its catalogue. */
   async mark(dump: FinalDump, catalogueKey: string): Promise<void> {
     const { directory, host, number, startedMs, complete } = dump;
     const mark: ShippedMark = { directory, host, number, startedMs, complete, catalogueKey };
     await writeDurably(this.#fs, this.#path, `${dump.id}${MARK_SUFFIX}`, `${JSON.stringify(mark)}\n`);
+    this.forget(`${dump.id}${BEGUN_SUFFIX}`);
   }
 
   /** Removes marks of dumps that are no longer here. */
@@ -209,6 +237,15 @@ function parseMark(text: string): ShippedMark | undefined {
     return { directory, host, number, startedMs, complete, catalogueKey };
   } catch {
     return undefined;
+  }
+}
+
+function parseKeys(text: string): string[] {
+  try {
+    const keys: unknown = JSON.parse(text);
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
+  } catch {
+    return [];
   }
 }
 

@@ -6,18 +6,25 @@
 import { join } from "@std/path";
 import { describeError } from "../os/system_error.ts";
 import { catalogueKey, dumpPrefix } from "./keys.ts";
+import { type LocalFile, plainContent, seekableContent } from "./content.ts";
 import { openLocalFile } from "./local_file.ts";
 import type { ObjectStore } from "./object_store.ts";
 import type { FinalDump, Outbox } from "./outbox.ts";
 import { STORE_ADVICE, StoreError, type StoreFailure } from "./store_error.ts";
-import { type Pace, sendFile } from "./transfer.ts";
+import { abortUploads, type Pace, sendFile, type Sums } from "./transfer.ts";
 
 /** Failures that concern one dump and not the store: the next one may well succeed. */
 const OF_ONE_DUMP: ReadonlySet<StoreFailure> = new Set(["damaged", "absent", "refused", "full"]);
 
+/** Endings that a file's key can have. */
+const SUFFIXES = ["", ".zst"] as const;
+/** How gzip and zstd begin. */
+const PACKED_MAGICS = [[0x1f, 0x8b], [0x28, 0xb5, 0x2f, 0xfd]] as const;
+
 /** What a shipper tells. */
 export type ShipperReport =
   | { readonly report: "ready"; readonly collector: string }
+  | { readonly report: "pending"; readonly dumps: number }
   | {
     readonly report: "shipped";
     readonly directory: string;
@@ -56,11 +63,13 @@ export interface ShipperParts {
 
 /** An object of a dump, as the catalogue has it. */
 interface CatalogueObject {
+  /** Of the file; the key may have an ending more. */
   readonly name: string;
   readonly key: string;
-  readonly compression: "none";
-  readonly received: { readonly bytes: number; readonly sha256: string };
-  readonly stored: { readonly bytes: number; readonly sha256: string };
+  /** On the way; what the kernel compressed is stored as it is. */
+  readonly compression: "none" | "zstd";
+  readonly received: Sums;
+  readonly stored: Sums;
 }
 
 /** Ships dumps, one after the other. */
@@ -99,19 +108,26 @@ export class Shipper {
    * @returns whether nothing is left that failed
    */
   async shipPending(): Promise<boolean> {
-    const { outbox, settleMs } = this.#parts;
+    const { outbox, settleMs, report } = this.#parts;
     let isWell = true;
     let pending: FinalDump[];
     try {
       outbox.tidy();
       pending = outbox.pending(Date.now(), settleMs);
+      report({ report: "pending", dumps: pending.length });
+      for (const { name, keys } of outbox.abandoned(pending)) {
+        await this.#abort(keys);
+        outbox.forget(name);
+      }
     } catch (error) {
       this.#tell(null, error);
       return false;
     }
+    let left = pending.length;
     for (const dump of pending) {
       try {
         await this.#ship(dump);
+        report({ report: "pending", dumps: --left });
       } catch (error) {
         isWell = false;
         this.#tell(dump, error);
@@ -122,19 +138,19 @@ export class Shipper {
   }
 
   async #ship(dump: FinalDump): Promise<void> {
-    const { root, prefix, outbox, store, pace, describe, report } = this.#parts;
+    const { root, prefix, outbox, store, describe, report } = this.#parts;
     const startedMs = performance.now();
+    const folder = dumpPrefix(prefix, dump);
+    const isTakenUp = await outbox.begin(dump, dump.files.map((name) => `${folder}${name}`));
     const objects: CatalogueObject[] = [];
     let sentBytes = 0;
     for (const name of dump.files) {
-      const key = `${dumpPrefix(prefix, dump)}${name}`;
-      using file = openLocalFile(join(root, dump.directory, name));
-      const sent = await sendFile(store, key, file, pace);
-      file.checkUnchanged();
+      const sent = await this.#store(dump, name, folder);
       sentBytes += sent.sentBytes;
-      const sums = { bytes: sent.sizeBytes, sha256: sent.sha256 };
-      objects.push({ name, key, compression: "none", received: sums, stored: sums });
+      objects.push(sent.object);
     }
+    // Another version of the program may have begun to store them in another form.
+    if (isTakenUp) await this.#abort(dump.files.map((name) => `${folder}${name}`));
     const core = dump.files.find((name) => name.startsWith("vmcore"))!;
     const known = await describe(join(root, dump.directory, core));
     if (!outbox.isUnchanged(dump)) throw new Error("it changed while it was shipped, and is shipped anew");
@@ -154,6 +170,30 @@ export class Shipper {
     });
   }
 
+  /** Stores one file. */
+  async #store(
+    dump: FinalDump,
+    name: string,
+    folder: string,
+  ): Promise<{ readonly object: CatalogueObject; readonly sentBytes: number }> {
+    const { root, store, pace } = this.#parts;
+    using file = openLocalFile(join(root, dump.directory, name));
+    const isPlain = name.startsWith("vmcore.") && !isPacked(dump, file);
+    const content = (isPlain ? seekableContent(file) : undefined) ?? plainContent(file);
+    const { compression, suffix } = content;
+    const key = `${folder}${name}${suffix}`;
+    const { sentBytes, ...sums } = await sendFile(store, key, file, content, pace);
+    file.checkUnchanged();
+    return { object: { name, key, compression, ...sums }, sentBytes };
+  }
+
+  /** Aborts uploads of files, whatever form they were begun in. */
+  async #abort(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      for (const suffix of SUFFIXES) await abortUploads(this.#parts.store, `${key}${suffix}`);
+    }
+  }
+
   #tell(dump: FinalDump | null, error: unknown): void {
     const failure = error instanceof StoreError ? error.failure : "file";
     this.#parts.report({
@@ -166,6 +206,13 @@ export class Shipper {
         : STORE_ADVICE[failure],
     });
   }
+}
+
+/** Whether the kernel compressed or encrypted a core file: by its beginning, or by the key beside it. */
+function isPacked({ files }: FinalDump, file: LocalFile): boolean {
+  if (files.some((name) => name.startsWith("key."))) return true;
+  const beginning = file.read(0, Math.min(4, file.sizeBytes));
+  return PACKED_MAGICS.some((magic) => magic.every((byte, at) => beginning[at] === byte));
 }
 
 function catalogueEntry(

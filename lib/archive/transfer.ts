@@ -5,25 +5,24 @@
  */
 import { createHash } from "node:crypto";
 import { quote } from "../text/escape.ts";
+import type { Content, LocalFile } from "./content.ts";
 import type { ObjectStore, StoredObject, StoredPart } from "./object_store.ts";
-import { cutParts, type Part, partBytes } from "./part_size.ts";
 import { StoreError } from "./store_error.ts";
 
-/** Parts on their way at once: with what is being read this bounds the memory. */
+/** Parts on their way at once: with those that are being made this bounds the memory. */
 const MAX_PARTS_AT_ONCE = 3;
 
-/** A local file that must stay as it is while it is shipped. */
-export interface LocalFile {
-  readonly sizeBytes: number;
-  /** Bytes from an offset on; never fewer than asked for. */
-  read(offset: number, sizeBytes: number): Uint8Array<ArrayBuffer>;
+/** Length of bytes and their SHA-256, in hexadecimal digits. */
+export interface Sums {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** What was stored. */
 export interface SentFile {
-  readonly sizeBytes: number;
-  /** SHA-256, in hexadecimal digits. */
-  readonly sha256: string;
+  /** The file itself. */
+  readonly received: Sums;
+  readonly stored: Sums;
   /** Bytes that really went over the network. */
   readonly sentBytes: number;
 }
@@ -40,75 +39,141 @@ export async function sendFile(
   store: ObjectStore,
   key: string,
   file: LocalFile,
+  content: Content,
   pace: Pace,
 ): Promise<SentFile> {
-  const { sizeBytes } = file;
-  const stored = await store.head(key);
-  if (stored?.sizeBytes === sizeBytes) {
-    const { sha256, etag } = sumFile(file);
-    if (stored.etag === etag) {
+  const there = await store.head(key);
+  if (there !== undefined && there.sizeBytes === (content.sizeBytes ?? there.sizeBytes)) {
+    const known = new Summing();
+    const sha256 = await eachPart(content, (bytes) => known.add(bytes, hashOf("md5", bytes)));
+    if (known.bytes === there.sizeBytes && known.etag === there.etag) {
       await abortUploads(store, key);
-      return { sizeBytes, sha256, sentBytes: 0 };
+      return { received: { bytes: file.sizeBytes, sha256 }, stored: known.end(), sentBytes: 0 };
     }
   }
-  const sent = sizeBytes <= partBytes(sizeBytes)
-    ? await sendAtOnce(store, key, file, pace)
-    : await sendInParts(store, key, file, pace);
-  compare(key, await store.head(key), sizeBytes, sent.etag);
-  return { sizeBytes, sha256: sent.sha256, sentBytes: sent.sentBytes };
+  const sum = new Summing();
+  const sending = new Sending(store, key, pace, sum);
+  try {
+    const sha256 = await eachPart(content, (bytes, isLast) => sending.send(bytes, isLast));
+    await sending.end();
+    compare(key, await store.head(key), sum.bytes, sum.etag);
+    return { received: { bytes: file.sizeBytes, sha256 }, stored: sum.end(), sentBytes: sending.sentBytes };
+  } finally {
+    await sending.settled();
+  }
 }
 
-interface Sent {
-  readonly sha256: string;
-  /** What the store should call it. */
-  readonly etag: string;
-  readonly sentBytes: number;
+/** @returns the SHA-256 of the file itself */
+async function eachPart(
+  content: Content,
+  take: (bytes: Uint8Array<ArrayBuffer>, isLast: boolean) => Promise<void> | void,
+): Promise<string> {
+  const parts = content.parts();
+  for (;;) {
+    const next = await parts.next();
+    if (next.done) return next.value;
+    await take(next.value.bytes, next.value.isLast);
+  }
 }
 
-async function sendAtOnce(store: ObjectStore, key: string, file: LocalFile, pace: Pace): Promise<Sent> {
-  const bytes = file.read(0, file.sizeBytes);
-  await pace(bytes.length);
-  await store.put(key, bytes);
-  return { sha256: hashOf("sha256", bytes), etag: hashOf("md5", bytes), sentBytes: bytes.length };
+/** The sums of what is stored, and the tag that the store should give it. */
+class Summing {
+  readonly #sha256 = createHash("sha256");
+  readonly #md5s: string[] = [];
+  bytes = 0;
+
+  /** Takes the next part; its MD5 may follow. */
+  add(part: Uint8Array, md5?: string): void {
+    this.#sha256.update(part);
+    this.bytes += part.length;
+    if (md5 !== undefined) this.#md5s.push(md5);
+  }
+
+  setMd5(number: number, md5: string): void {
+    this.#md5s[number - 1] = md5;
+  }
+
+  /** MD5, or that of the parts' MD5s with their number. */
+  get etag(): string {
+    const sums = this.#md5s;
+    if (sums.length === 1) return sums[0]!;
+    return `${createHash("md5").update(sums.join(""), "hex").digest("hex")}-${sums.length}`;
+  }
+
+  /** To be called once. */
+  end(): Sums {
+    return { bytes: this.bytes, sha256: this.#sha256.digest("hex") };
+  }
 }
 
-async function sendInParts(store: ObjectStore, key: string, file: LocalFile, pace: Pace): Promise<Sent> {
-  const { id, there } = await takeUpUpload(store, key);
-  const sha256 = createHash("sha256");
-  const sums: string[] = [];
-  const parts: StoredPart[] = [];
-  const running = new Set<Promise<void>>();
-  let sentBytes = 0;
-  const failures: unknown[] = [];
-  const send = async ({ number, sizeBytes }: Part, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
+/** Parts on their way into the store. */
+class Sending {
+  readonly #store: ObjectStore;
+  readonly #key: string;
+  readonly #pace: Pace;
+  readonly #sum: Summing;
+  readonly #running = new Set<Promise<void>>();
+  readonly #failures: unknown[] = [];
+  readonly #parts: StoredPart[] = [];
+  #upload: { readonly id: string; readonly there: ReadonlyMap<number, StoredPart> } | undefined;
+  #number = 0;
+  sentBytes = 0;
+
+  constructor(store: ObjectStore, key: string, pace: Pace, sum: Summing) {
+    this.#store = store;
+    this.#key = key;
+    this.#pace = pace;
+    this.#sum = sum;
+  }
+
+  /** Resolves when there is room for another part. */
+  async send(bytes: Uint8Array<ArrayBuffer>, isLast: boolean): Promise<void> {
+    const number = ++this.#number;
+    this.#sum.add(bytes);
+    if (isLast && number === 1) {
+      await this.#pace(bytes.length);
+      this.#sum.setMd5(1, await this.#store.put(this.#key, bytes));
+      this.sentBytes += bytes.length;
+      return;
+    }
+    const { id, there } = this.#upload ??= await takeUpUpload(this.#store, this.#key);
+    const before = there.get(number);
+    if (before?.sizeBytes === bytes.length && before.etag === hashOf("md5", bytes)) {
+      this.#sum.setMd5(number, before.etag);
+      this.#parts.push(before);
+      return;
+    }
+    await this.#pace(bytes.length);
+    while (this.#running.size >= MAX_PARTS_AT_ONCE) await Promise.race(this.#running);
+    if (this.#failures.length > 0) throw this.#failures[0];
+    const sending = this.#sendPart(id, number, bytes).then(() => void this.#running.delete(sending));
+    this.#running.add(sending);
+  }
+
+  /** Makes an object of the parts. */
+  async end(): Promise<void> {
+    await this.settled();
+    if (this.#failures.length > 0) throw this.#failures[0];
+    if (this.#upload === undefined) return;
+    const parts = this.#parts.sort((a, b) => a.number - b.number);
+    await this.#store.completeUpload(this.#key, this.#upload.id, parts);
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #sendPart(id: string, number: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
-      const etag = await store.putPart(key, id, number, bytes);
-      sentBytes += sizeBytes;
-      parts.push({ number, sizeBytes, etag });
+      const { etag, md5 } = await this.#store.putPart(this.#key, id, number, bytes);
+      this.#sum.setMd5(number, md5);
+      this.#parts.push({ number, sizeBytes: bytes.length, etag });
+      this.sentBytes += bytes.length;
     } catch (error) {
-      failures.push(error);
+      this.#failures.push(error);
     }
-  };
-  for (const part of cutParts(file.sizeBytes)) {
-    const bytes = file.read(part.start, part.sizeBytes);
-    sha256.update(bytes);
-    const sum = hashOf("md5", bytes);
-    sums.push(sum);
-    const before = there.get(part.number);
-    if (before?.etag === sum && before.sizeBytes === part.sizeBytes) {
-      parts.push(before);
-      continue;
-    }
-    await pace(part.sizeBytes);
-    while (running.size >= MAX_PARTS_AT_ONCE) await Promise.race(running);
-    if (failures.length > 0) break;
-    const sending = send(part, bytes).then(() => void running.delete(sending));
-    running.add(sending);
   }
-  await Promise.all(running);
-  if (failures.length > 0) throw failures[0];
-  await store.completeUpload(key, id, parts.sort((a, b) => a.number - b.number));
-  return { sha256: sha256.digest("hex"), etag: joinedTag(sums), sentBytes };
 }
 
 /** An upload of the key that was begun before, with its parts, or a new one. Others are aborted. */
@@ -123,25 +188,9 @@ async function takeUpUpload(
   return { id, there: new Map(parts.map((part) => [part.number, part])) };
 }
 
-async function abortUploads(store: ObjectStore, key: string): Promise<void> {
+/** Aborts all uploads of a key that were begun and not ended. */
+export async function abortUploads(store: ObjectStore, key: string): Promise<void> {
   for (const id of await store.uploads(key)) await store.abortUpload(key, id);
-}
-
-function sumFile(file: LocalFile): { readonly sha256: string; readonly etag: string } {
-  const sha256 = createHash("sha256");
-  const sums: string[] = [];
-  for (const { start, sizeBytes } of cutParts(file.sizeBytes)) {
-    const bytes = file.read(start, sizeBytes);
-    sha256.update(bytes);
-    sums.push(hashOf("md5", bytes));
-  }
-  if (sums.length === 0) sums.push(hashOf("md5", new Uint8Array(0)));
-  return { sha256: sha256.digest("hex"), etag: sums.length === 1 ? sums[0]! : joinedTag(sums) };
-}
-
-/** The tag of an object that was made of parts: MD5 of their MD5s, and their number. */
-function joinedTag(sums: readonly string[]): string {
-  return `${createHash("md5").update(sums.join(""), "hex").digest("hex")}-${sums.length}`;
 }
 
 function compare(key: string, stored: StoredObject | undefined, sizeBytes: number, etag: string): void {

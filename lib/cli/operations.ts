@@ -15,7 +15,7 @@ import { HttpListener } from "../serve/observers/http/listener.ts";
 import { Site } from "../serve/observers/http/site.ts";
 import { Metrics } from "../serve/observers/metrics.ts";
 import { ServiceNotifier } from "../serve/observers/service_manager.ts";
-import type { ServerView } from "../serve/observers/server_view.ts";
+import type { ServerView, Weakness } from "../serve/observers/server_view.ts";
 import { checkReadiness, checkRunning, type Finding } from "../serve/readiness.ts";
 import { ReadinessWatch } from "../serve/readiness_watch.ts";
 import { leastRoom } from "../serve/store/space.ts";
@@ -59,6 +59,8 @@ export interface RunningServer {
   readonly room: number | null;
   readonly descriptors: number | null;
   readonly observe: Observe;
+  /** What keeps dumps from being shipped, if anything does. */
+  readonly shipWeakness: () => Weakness | null;
 }
 
 /** Everything beside the receiving that an operator looks at. */
@@ -175,7 +177,10 @@ export class Operations {
     const board = this.#board;
     const reader = this.#reader = new WorkerDumpReader(server.settings.root);
     const site = new Site({
-      weaknesses: () => watch.look(),
+      weaknesses: async () => {
+        const shipping = server.shipWeakness();
+        return [...await watch.look(), ...(shipping === null ? [] : [shipping])];
+      },
       status: (weaknesses) => ({
         version: VERSION,
         startedMs: this.#startedMs,

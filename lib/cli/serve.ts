@@ -86,7 +86,10 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
     // Whoever waits for the last line of the announcement may send a signal as soon as it is there.
     const signalled = stopSignal();
     announce(observe, limited, supervisor.addresses, descriptors);
-    const started = operations.start({ supervisor, settings, limited, room, descriptors, observe });
+    const shipWeakness = () => shipping?.weakness ?? null;
+    const started = operations.start({
+      ...{ supervisor, settings, limited, room, descriptors, observe, shipWeakness },
+    });
     if (await Promise.race([started, signalled, supervisor.failed]) === "started") {
       observe({ event: "ready" });
     }

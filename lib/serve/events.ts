@@ -196,6 +196,7 @@ export type ServerEvent =
     readonly sentBytes: number;
     readonly durationMs: number;
   }
+  | { readonly event: "ship-pending"; readonly dumps: number }
   | {
     readonly event: "ship-problem";
     /** The dump it is about; `null` if it is about the store. */
@@ -265,6 +266,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventName, string>> = {
   "webhook": "A dump was posted to the URL of --webhook, or could not be",
   "ship-ready": "The bucket of --ship can be listed, written to and read from; again after a problem",
   "shipped": "A dump is in the store with its catalogue entry, sizes and sums compared",
+  "ship-pending": "So many dumps are to be shipped; told when it changes",
   "ship-problem":
     "What keeps dumps from being shipped, and what to do about it; they stay and are tried again",
   "ship-removed": "--ship-keep removed local files of a dump that is in the store",

@@ -2,6 +2,8 @@
  * A real object store for tests: OpenStack Swift with its S3 interface, of Debian's package python3-swift.
  */
 import { fromFileUrl } from "@std/path";
+import { SeekableZstdSource } from "../../lib/bytes/zstd/seekable_source.ts";
+import { memorySource } from "../bytes/memory_source.ts";
 import { ObjectStore, type StoreSettings } from "../../lib/archive/object_store.ts";
 
 const PYTHON = "/usr/bin/python3";
@@ -28,6 +30,12 @@ export function testWithSwift(name: string, fn: () => Promise<void>): void {
     ignore: withoutSwift !== undefined,
     fn,
   });
+}
+
+/** What is stored, without the compression that it got on the way. */
+export async function unpacked(stored: Uint8Array): Promise<Uint8Array> {
+  const source = await SeekableZstdSource.open(memorySource(stored));
+  return source === undefined ? stored : await source.read(0, source.size);
 }
 
 /** A store that runs. */

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
 import { cutParts, partBytes } from "../../lib/archive/part_size.ts";
 import { StoreError, type StoreFailure } from "../../lib/archive/store_error.ts";
-import { type LocalFile, sendFile } from "../../lib/archive/transfer.ts";
+import { type LocalFile, plainContent } from "../../lib/archive/content.ts";
+import { sendFile, type SentFile } from "../../lib/archive/transfer.ts";
 import { Swift, testWithSwift } from "./swift.ts";
 
 const MIB = 2 ** 20;
@@ -21,6 +22,11 @@ function someBytes(sizeBytes: number): Uint8Array<ArrayBuffer> {
 
 function fileOf(bytes: Uint8Array<ArrayBuffer>): LocalFile {
   return { sizeBytes: bytes.length, read: (offset, size) => bytes.slice(offset, offset + size) };
+}
+
+function send(store: ObjectStore, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<SentFile> {
+  const file = fileOf(bytes);
+  return sendFile(store, key, file, plainContent(file), noPace);
 }
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -47,10 +53,11 @@ testWithSwift(
     for (const sizeBytes of [0, 1, 40 * MIB + 12345]) {
       const bytes = someBytes(sizeBytes);
       const key = `a b/ü+(1)/${sizeBytes}`;
-      const first = await sendFile(store, key, fileOf(bytes), noPace);
-      assertEquals(first, { sizeBytes, sha256: sha256(bytes), sentBytes: sizeBytes });
+      const first = await send(store, key, bytes);
+      const sums = { bytes: sizeBytes, sha256: sha256(bytes) };
+      assertEquals(first, { received: sums, stored: sums, sentBytes: sizeBytes });
       assertEquals(sha256(await store.get(key)), sha256(bytes));
-      const again = await sendFile(store, key, fileOf(bytes), noPace);
+      const again = await send(store, key, bytes);
       assertEquals(again, { ...first, sentBytes: 0 });
     }
     const keys = [];
@@ -66,7 +73,7 @@ testWithSwift("sendFile() takes up an upload after a kill, and sends damaged par
   const id = await store.beginUpload("k");
   await store.putPart("k", id, 1, bytes.slice(0, 16 * MIB));
   await store.putPart("k", id, 2, new Uint8Array(16 * MIB));
-  const { sentBytes } = await sendFile(store, "k", fileOf(bytes), noPace);
+  const { sentBytes } = await send(store, "k", bytes);
   assertEquals(sentBytes, 34 * MIB);
   assertEquals(sha256(await store.get("k")), sha256(bytes));
   assertEquals(await store.uploads("k"), []);

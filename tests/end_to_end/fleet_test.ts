@@ -1,6 +1,6 @@
 /** Several collectors and one bucket, with the store and the collectors killed while dumps come. */
 import { assert, assertEquals } from "@std/assert";
-import { Swift, testWithSwift } from "../archive/swift.ts";
+import { Swift, testWithSwift, unpacked } from "../archive/swift.ts";
 import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { seededRandom } from "../helpers.ts";
 import { RawClient } from "./raw_client.ts";
@@ -53,7 +53,7 @@ testWithSwift(
           seen.add(entry.host);
           // deno-lint-ignore no-explicit-any
           const core = entry.objects.find(({ name }: any) => name.startsWith("vmcore"));
-          assertEquals(await store.get(core.key), sent.get(entry.host));
+          assertEquals(await unpacked(await store.get(core.key)), sent.get(entry.host));
         }
         assertEquals([...seen].sort(), [...sent.keys()].sort());
       } finally {

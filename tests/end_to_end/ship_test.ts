@@ -4,7 +4,8 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
-import { Swift, testWithSwift } from "../archive/swift.ts";
+import { compressFrame } from "../../lib/bytes/zstd/compress.ts";
+import { Swift, testWithSwift, unpacked } from "../archive/swift.ts";
 import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { randomBytes, send } from "./send_process.ts";
 import { RawClient } from "./raw_client.ts";
@@ -72,11 +73,16 @@ testWithSwift(
     const names = [`vmcore.${host}.0`, `kdh.${host}.0`, `info.${host}.0`];
     // deno-lint-ignore no-explicit-any
     assertEquals(entry.objects.map(({ name }: any) => name).sort(), names.sort());
-    for (const { name, key, stored, received } of entry.objects) {
-      assert(key.startsWith(`fleet/dumps/${host}/`) && key.endsWith(`-0-${entry.id}/${name}`), key);
+    for (const { name, key, compression, stored, received } of entry.objects) {
+      const packed = name.startsWith("vmcore") && compressFrame !== undefined;
+      assertEquals(compression, packed ? "zstd" : "none");
+      assert(key.startsWith(`fleet/dumps/${host}/`), key);
+      assert(key.endsWith(`-0-${entry.id}/${name}${packed ? ".zst" : ""}`), key);
       const local = await Deno.readFile(server.path(name));
-      assertEquals(await swift.store.get(key), local);
-      assertEquals([stored, received], Array(2).fill({ bytes: local.length, sha256: sha256(local) }));
+      const there = await swift.store.get(key);
+      assertEquals(await unpacked(there), local);
+      assertEquals(received, { bytes: local.length, sha256: sha256(local) });
+      assertEquals(stored, { bytes: there.length, sha256: sha256(there) });
     }
     assertStringIncludes(shipped.catalogueKey, entry.id);
     assertEquals(await server.stop(), 0);
@@ -162,8 +168,10 @@ testWithSwift(
     const there = await inspect(swift, "--json", `s3://dumps/${key}`);
     const here = await inspect(swift, "--json", server.path(name));
     assertEquals([there.code, there.err], [here.code, here.err]);
-    const { file: _, ...read } = JSON.parse(there.out);
-    const { file: __, ...wanted } = JSON.parse(here.out);
+    const read = JSON.parse(there.out);
+    const wanted = JSON.parse(here.out);
+    assertEquals(read.layers, compressFrame === undefined ? [] : ["zstd"]);
+    for (const difference of ["file", "size", "layers"]) wanted[difference] = read[difference];
     assertEquals(read, wanted);
     const absent = await inspect(swift, `s3://dumps/${key}x`);
     assertEquals(absent.code, 1);
@@ -181,7 +189,7 @@ testWithSwift("--ship-keep removes local files behind the catalogue entry only",
   const [entry] = await catalogue(swift.store);
   // deno-lint-ignore no-explicit-any
   const key = entry.objects.find(({ name }: any) => name === `vmcore.${host}.0`).key;
-  assertEquals(await swift.store.get(key), core);
+  assertEquals(await unpacked(await swift.store.get(key)), core);
   await server.stop();
 });
 
@@ -211,7 +219,7 @@ testWithSwift("a dump in parts goes on where a killed server was, and is in the 
     assertEquals(entries.length, 1);
     // deno-lint-ignore no-explicit-any
     const { key } = entries[0].objects.find(({ name }: any) => name.startsWith("vmcore"));
-    assertEquals(sha256(await swift.store.get(key)), sha256(bytes));
+    assertEquals(sha256(await unpacked(await swift.store.get(key))), sha256(bytes));
     assertEquals(await swift.store.uploads(key), []);
     await server.stop();
   } finally {

@@ -1,3 +1,5 @@
+import { compressFrame } from "../../lib/bytes/zstd/compress.ts";
+import { encodeSeekTable, type FrameSize } from "../../lib/bytes/zstd/seek_table.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { encodeKernelDumpKey } from "../../lib/kerneldump/files/key.ts";
 import { examine } from "../../lib/inspect/examine.ts";
@@ -338,3 +340,46 @@ for (const [tool, suffix, without, args] of TOOLS) {
     },
   });
 }
+
+Deno.test({
+  name: "examine(): a dump in zstd frames with a seek table is known to be whole without reading all of it" +
+    (compressFrame === undefined ? " (skipped: this Deno has no zstd)" : ""),
+  ignore: compressFrame === undefined,
+  fn: async () => {
+    const FRAME_BYTES = 4096;
+    const frames: Uint8Array[] = [];
+    const sizes: FrameSize[] = [];
+    for (let at = 0; at < MINIDUMP.byteLength; at += FRAME_BYTES) {
+      const plain = MINIDUMP.subarray(at, at + FRAME_BYTES);
+      const frame = compressFrame!(plain);
+      frames.push(frame);
+      sizes.push({ compressed: frame.length, plain: plain.length, checksum: 0 });
+    }
+    const stored = concatenate([...frames, encodeSeekTable(sizes)]);
+    const name = "vmcore.w1.0.zst";
+    const received = (bytes: Uint8Array) =>
+      receivedDump("w1.0", bytes, { name, header: { dumpLength: MINIDUMP.byteLength } });
+    for (const thoroughness of ["look", "verify"] as const) {
+      const found = await findingsOf(name, received(stored), thoroughness);
+      assertEquals([found.kind, found.layers, found.complete, codes(found)], [
+        "minidump",
+        ["zstd"],
+        true,
+        [],
+      ]);
+      assertEquals([found.plainSize, found.messages], [MINIDUMP.byteLength, MESSAGES]);
+    }
+    // The last frame holds pages, which only reading all of it sees.
+    const damaged = stored.slice();
+    damaged[stored.byteLength - encodeSeekTable(sizes).byteLength - 1]! ^= 1;
+    const found = await findingsOf(name, received(damaged), "verify");
+    assertEquals([found.complete, codes(found)], [false, ["compressed-checksum"]]);
+    // Its table says that the last frame is longer than it is.
+    const lying = concatenate([
+      ...frames,
+      encodeSeekTable([...sizes.slice(0, -1), { ...sizes.at(-1)!, plain: sizes.at(-1)!.plain + 1 }]),
+    ]);
+    const told = await findingsOf(name, received(lying), "verify");
+    assertEquals([told.complete, codes(told).includes("compressed-damaged")], [false, true]);
+  },
+});

@@ -15,6 +15,7 @@ import { decryptSessionKey, type PrivateKey } from "./private_key.ts";
 import type { Source } from "../../bytes/source.ts";
 import { type Stream, StreamSource } from "../../bytes/stream_source.ts";
 import { decompressZstd } from "../../bytes/zstd/frame.ts";
+import { SeekableZstdSource } from "../../bytes/zstd/seekable_source.ts";
 
 /** A layer around a dump. */
 export type Layer = "encrypted" | "gzip" | "zstd";
@@ -26,6 +27,8 @@ export interface CompressedLayer {
   readonly input: Source;
   /** The largest window that a zstd frame may ask for, in bytes. */
   readonly mostWindowBytes: number;
+  /** What is below it, where its frames can be read one by one; else it is read from the front. */
+  readonly seekable: SeekableZstdSource | null;
 }
 
 /** What opening the layers needs. */
@@ -76,9 +79,11 @@ export async function openLayers(
     if (identity.kind === "compressed") {
       layers.push(identity.compression);
       const mostWindowBytes = MOST_WINDOW_BYTES[compressed.length === 0 ? "outermost" : "inner"];
-      const layer = { compression: identity.compression, input: source, mostWindowBytes };
+      const { compression } = identity;
+      const seekable = compression === "zstd" ? await SeekableZstdSource.open(source) ?? null : null;
+      const layer = { compression, input: source, mostWindowBytes, seekable };
       compressed.push(layer);
-      source = decompressed(layer);
+      source = seekable ?? decompressed(layer);
     } else if (!layers.includes("encrypted") && isEncrypted(identity, context)) {
       layers.push("encrypted");
       const opened = await decrypt(source, context);

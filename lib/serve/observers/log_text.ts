@@ -26,6 +26,7 @@ export function levelOf(event: ServerEvent): Level {
     case "receive-failed":
     case "pace":
     case "run":
+    case "ship-pending":
       return "debug";
     case "datagrams":
       return isCramped(event) ? "warning" : "info";
@@ -173,6 +174,8 @@ export function describeEvent(event: ServerEvent): string {
         }`;
     case "ship-ready":
       return `Finished dumps are shipped to ${escapeLine(event.bucket)} at ${escapeLine(event.endpoint)}`;
+    case "ship-pending":
+      return `${event.dumps} dumps are to be shipped`;
     case "shipped":
       return `Shipped ${event.complete ? "" : "incomplete "}dump ${
         escapeLine(`${event.directory}/${event.info}`)

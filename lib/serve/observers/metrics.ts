@@ -56,6 +56,10 @@ export class Metrics {
   readonly #sizes = new Histogram(SIZE_BOUNDS_BYTES);
   /** Whether the system's library moves datagrams; not known before receivers have tried it. */
   #isNative: boolean | undefined;
+  /** Whether the bucket of --ship took the last thing; not known before it was tried. */
+  #isShipping: boolean | undefined;
+  /** Dumps to be shipped; not known before the outbox was looked at. */
+  #pending: number | undefined;
 
   constructor(facts: MetricsFacts) {
     this.#facts = facts;
@@ -118,12 +122,20 @@ export class Metrics {
         this.#bursts.addAll(event.counts.bursts, event.counts.messages);
         this.#latencies.addAll(event.counts.latencies, event.counts.latencySumS);
         return;
+      case "ship-ready":
+        this.#isShipping = true;
+        return;
+      case "ship-pending":
+        this.#pending = event.dumps;
+        return;
       case "shipped":
+        this.#isShipping = true;
         this.#counts.add("shipped");
         this.#counts.add("shippedBytes", event.sentBytes);
         return;
       case "ship-problem":
         this.#counts.add("shipProblems");
+        if (event.info === null) this.#isShipping = false;
         return;
       case "ship-removed":
         this.#counts.add("shipRemoved");
@@ -138,7 +150,12 @@ export class Metrics {
 
   /** What Prometheus scrapes. */
   expose(moment: Moment): string {
-    return formatExposition([...this.#identity(), ...this.#counters(), ...gauges(moment)]);
+    return formatExposition([
+      ...this.#identity(),
+      ...this.#counters(),
+      ...this.#shipping(),
+      ...gauges(moment),
+    ]);
   }
 
   /** Adds what a dump has more than when it was seen last. */
@@ -188,18 +205,6 @@ export class Metrics {
       ),
       counter("netdump_hooks_total", "Runs of the program of --exec.", this.#hooks.samples("result")),
       counter("netdump_webhooks_total", "Posts to the URL of --webhook.", this.#webhooks.samples("result")),
-      counter("netdump_dumps_shipped_total", "Dumps that --ship stored.", this.#counts.get("shipped")),
-      counter("netdump_shipped_bytes_total", "Bytes that --ship sent.", this.#counts.get("shippedBytes")),
-      counter(
-        "netdump_ship_problems_total",
-        "What kept dumps from being shipped, each time it changed.",
-        this.#counts.get("shipProblems"),
-      ),
-      counter(
-        "netdump_dumps_ship_removed_total",
-        "Dumps whose local files --ship-keep removed.",
-        this.#counts.get("shipRemoved"),
-      ),
       counter("netdump_receiver_crashes_total", "Receivers that crashed.", this.#counts.get("crashes")),
       counter(
         "netdump_reports_dropped_total",
@@ -223,6 +228,34 @@ export class Metrics {
         this.#latencies,
       ),
       histogram("netdump_dump_size_bytes", "Distinct bytes of dumps that ended.", this.#sizes),
+    ];
+  }
+
+  /** Without --ship the counts stay 0, and nothing is known of a bucket. */
+  #shipping(): Family[] {
+    return [
+      counter("netdump_dumps_shipped_total", "Dumps that --ship stored.", this.#counts.get("shipped")),
+      counter("netdump_shipped_bytes_total", "Bytes that --ship sent.", this.#counts.get("shippedBytes")),
+      counter(
+        "netdump_ship_problems_total",
+        "What kept dumps from being shipped, each time it changed.",
+        this.#counts.get("shipProblems"),
+      ),
+      counter(
+        "netdump_dumps_ship_removed_total",
+        "Dumps whose local files --ship-keep removed.",
+        this.#counts.get("shipRemoved"),
+      ),
+      ...(this.#isShipping === undefined ? [] : [
+        gauge(
+          "netdump_ship_ready",
+          "1 if the bucket of --ship took what came last.",
+          Number(this.#isShipping),
+        ),
+      ]),
+      ...(this.#pending === undefined
+        ? []
+        : [gauge("netdump_ship_pending_dumps", "Dumps that wait to be shipped.", this.#pending)]),
     ];
   }
 }

@@ -25,7 +25,7 @@ export interface ServerView {
   readonly descriptors: number | null;
 }
 
-/** What a check of readiness found. */
+/** What a check of readiness found, or what keeps dumps from being shipped. */
 export interface Weakness {
   readonly check: string;
   readonly problem: string;

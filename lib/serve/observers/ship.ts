@@ -9,7 +9,11 @@ import { removeShipped } from "../../archive/shipped_removal.ts";
 import type { ShipperReport } from "../../archive/shipper.ts";
 import type { FileSystem } from "../../os/file_system.ts";
 import { describeError } from "../../os/system_error.ts";
+import { escapeLine } from "../../text/escape.ts";
 import type { Observe, ServerEvent } from "../events.ts";
+import type { Weakness } from "./server_view.ts";
+
+type Problem = Extract<ShipperReport, { report: "problem" }>;
 
 const RESTART_MS = 10_000;
 const REMOVE_EVERY_MS = 60_000;
@@ -46,9 +50,10 @@ export class Ship {
   readonly #parts: ShipParts;
   readonly #arriving = new Set<string>();
   /** What is wrong with which dump, or with the store: told once. */
-  readonly #told = new Map<string | null, string>();
+  readonly #told = new Map<string | null, Problem>();
   #worker: Worker | undefined;
   #isReady = false;
+  #pending: number | undefined;
   #restart: ReturnType<typeof setTimeout> | undefined;
   readonly #removing: ReturnType<typeof setInterval> | undefined;
   #removal: Promise<void> = Promise.resolve();
@@ -74,6 +79,15 @@ export class Ship {
         return;
     }
     this.#order({ order: "arriving", dumps: this.#arriving.size });
+  }
+
+  /** What keeps dumps from being shipped: the store itself, or else one of them. It keeps none from being received. */
+  get weakness(): Weakness | null {
+    const found = this.#told.get(null) ?? this.#told.values().next().value;
+    if (found === undefined) return null;
+    const { info, problem, advice } = found;
+    const what = info === null ? "dumps" : escapeLine(info);
+    return { check: "shipping", problem: `Cannot ship ${what}: ${problem}`, advice, blocks: false };
   }
 
   /** Ends it; what is on its way is taken up by the next server. */
@@ -121,10 +135,19 @@ export class Ship {
         this.#isReady = true;
         return;
       }
+      case "pending":
+        // What was wrong with dumps that are gone is no problem any more.
+        if (report.dumps === 0) {
+          for (const info of this.#told.keys()) if (info !== null) this.#told.delete(info);
+        }
+        if (this.#pending !== report.dumps) observe({ event: "ship-pending", dumps: report.dumps });
+        this.#pending = report.dumps;
+        return;
       case "problem": {
         const { info, failure, problem, advice } = report;
-        if (this.#told.get(info) === failure) return;
-        this.#told.set(info, failure);
+        const isNews = this.#told.get(info)?.failure !== failure;
+        this.#told.set(info, report);
+        if (!isNews) return;
         observe({ event: "ship-problem", info, failure, problem, advice });
         return;
       }

@@ -58,6 +58,9 @@ const BUSY: readonly ServerEvent[] = [
       latencySumS: 0.0015,
     },
   },
+  { event: "ship-pending", dumps: 3 },
+  { event: "ship-ready", endpoint: "http://192.0.2.1", bucket: "dumps", collector: "c" },
+  { event: "ship-problem", info: "info.w1.1", failure: "full", problem: "p", advice: "a" },
   {
     event: "shipped",
     ...{
@@ -92,6 +95,8 @@ Deno.test("metrics count bytes once however often a dump tells of itself, and a 
   assertEquals(found.get("netdump_dump_duration_seconds_sum"), 2.5);
   assertEquals(found.get('netdump_sessions{stage="data"}'), 2);
   assertEquals(found.get("netdump_shipped_bytes_total"), 7);
+  assertEquals(found.get("netdump_ship_pending_dumps"), 3);
+  assertEquals(found.get("netdump_ship_ready"), 1);
   assertEquals(found.get('netdump_webhooks_total{result="failed"}'), 1);
   assertEquals(found.get('netdump_burst_messages_bucket{le="16"}'), 0);
   assertEquals(found.get('netdump_burst_messages_bucket{le="32"}'), 2);
@@ -99,6 +104,15 @@ Deno.test("metrics count bytes once however often a dump tells of itself, and a 
   assertEquals(found.get('netdump_ack_latency_seconds_bucket{le="0.001"}'), 2);
   assertEquals(found.get("netdump_directory_free_bytes"), 100);
   assertEquals(found.get('netdump_build_info{version="1.2.3",deno="2.9.6"}'), 1);
+});
+
+Deno.test("metrics say whether the bucket takes what is shipped, once it was tried", () => {
+  const problem = (info: string | null): ServerEvent => (
+    { event: "ship-problem", info, failure: "full", problem: "p", advice: "a" }
+  );
+  assertEquals(samples(expose([])).get("netdump_ship_ready"), undefined);
+  assertEquals(samples(expose([problem("info.w1.0")])).get("netdump_ship_ready"), undefined);
+  assertEquals(samples(expose([problem(null)])).get("netdump_ship_ready"), 0);
 });
 
 Deno.test("metrics say whether a dump would be taken, and which check says not", () => {
