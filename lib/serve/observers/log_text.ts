@@ -219,7 +219,7 @@ function describeHeader({ dump, problem }: EventOf<"header">): string {
   const panic = header?.panicString ?? "";
   const what = header === null
     ? ""
-    : `: ${escapeLine(header.architecture)}, ${formatSize(header.dumpLength)}, ` +
+    : `: ${escapeLine(header.architecture) || "unknown architecture"}, ${formatSize(header.dumpLength)}, ` +
       (panic === "" ? "no panic string" : `panic ${quote(panic)}`);
   return `KDH from ${who(dump)}${what}` +
     (problem === null ? "" : `; it is not sound: ${escapeLine(problem)}`);

@@ -36,8 +36,10 @@ const FINISHED: FinishedDump = {
   resumable: false,
 };
 
-function withPanic(panicString: string): DumpRecord {
-  const header = decodeKernelDumpHeader(encodeKernelDumpHeader({ ...JOURNAL_HEADER, panicString }));
+function withPanic(panicString: string, special: Partial<typeof JOURNAL_HEADER> = {}): DumpRecord {
+  const header = decodeKernelDumpHeader(
+    encodeKernelDumpHeader({ ...JOURNAL_HEADER, panicString, ...special }),
+  );
   return { ...DUMP, kernelDumpHeader: header, header: "kdh.w1.3" };
 }
 
@@ -61,6 +63,11 @@ const LINES: readonly (readonly [event: ServerEvent, level: string, text: string
     { event: "header", dump: withPanic(""), problem: "its parity is wrong" },
     "warning",
     "KDH from w1 [192.0.2.7]: amd64, 925 MiB, no panic string; it is not sound: its parity is wrong",
+  ],
+  [
+    { event: "header", dump: withPanic("", { architecture: "" }), problem: null },
+    "info",
+    "KDH from w1 [192.0.2.7]: unknown architecture, 925 MiB, no panic string",
   ],
   [
     { event: "header", dump: DUMP, problem: "the magic is not a kernel dump's" },
