@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { panicSignature } from "../kerneldump/files/panic_signature.ts";
 import { dayPrefix } from "./keys.ts";
 import type { ListedObject, ObjectStore } from "./object_store.ts";
 import { basicTime } from "./signature.ts";
@@ -28,6 +29,10 @@ export interface CatalogueEntry {
   readonly complete: boolean;
   readonly ending: string;
   readonly panic: string | null;
+  /** When it crashed, or, where that is not known, when it began to arrive; ISO 8601, UTC. */
+  readonly time: string;
+  /** Equal for panics that are likely the same bug. */
+  readonly signature: string | null;
   /** Key of the core file; `null` if none is named. */
   readonly core: string | null;
   /** Bytes of all objects. */
@@ -86,15 +91,19 @@ function parseEntry(bytes: Uint8Array): CatalogueEntry | undefined {
     const all = JSON.parse(new TextDecoder().decode(bytes));
     const { catalog, host, number, started, complete, ending, objects, inspect } = all;
     if (catalog !== 1 || typeof host !== "string" || typeof started !== "string") return undefined;
-    const panic = inspect?.summary?.panic ?? inspect?.kernelDumpHeader?.panicString;
+    const summary = inspect?.summary;
+    const told = summary?.panic ?? inspect?.kernelDumpHeader?.panicString;
+    const panic = typeof told === "string" && told !== "" ? told : null;
+    const ofPanic = panic === null ? null : panicSignature(panic);
     const list: { name?: unknown; key?: unknown; stored?: { bytes?: unknown } }[] = Array.isArray(objects)
       ? objects
       : [];
     const core = list.find(({ name }) => `${name}`.startsWith("vmcore"))?.key;
     return {
-      ...{ host, started, complete: complete === true, ending: `${ending}`, all },
+      ...{ host, started, complete: complete === true, ending: `${ending}`, all, panic },
       number: typeof number === "number" ? number : null,
-      panic: typeof panic === "string" && panic !== "" ? panic : null,
+      time: typeof summary?.time === "string" ? summary.time : started,
+      signature: typeof summary?.signature === "string" ? summary.signature : ofPanic,
       core: typeof core === "string" ? core : null,
       bytes: list.reduce((sum, { stored }) => sum + (Number(stored?.bytes) || 0), 0),
     };

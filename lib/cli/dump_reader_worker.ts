@@ -6,7 +6,10 @@
  */
 /// <reference lib="deno.worker" />
 import { join, relative } from "@std/path";
-import { type Entry, listDirectory } from "../inspect/directory.ts";
+import type { Entry } from "../inspect/directory/entry.ts";
+import { findDumps } from "../inspect/directory/find_dumps.ts";
+import { KeptEntries } from "../inspect/directory/kept_entries.ts";
+import { listDumps } from "../inspect/directory/list_dumps.ts";
 import { examine } from "../inspect/examine.ts";
 import type { Findings } from "../inspect/findings.ts";
 import { makeReport } from "../inspect/tell/report.ts";
@@ -15,11 +18,9 @@ import { stripPriorities } from "../kerneldump/messages/message_text.ts";
 import type { DumpDetails, MemoryPiece, StoredDump } from "../serve/observers/stored_dumps.ts";
 import { escapeLines } from "../text/escape.ts";
 import { styleFor } from "../text/style.ts";
+import { VERSION } from "../version.ts";
 import type { Question, Reply } from "./dump_questions.ts";
 
-/** Directories are looked into so deep, and so many of them: clients ask for paths, operators make few. */
-const MOST_DEPTH = 3;
-const MOST_DIRECTORIES = 64;
 /** Dumps that are told of. */
 const MOST_DUMPS = 1000;
 /** So much of a message buffer's end is shown, in characters. */
@@ -30,26 +31,14 @@ const PIECES = 256;
 const worker = self as unknown as DedicatedWorkerGlobalScope;
 
 async function list(root: string): Promise<StoredDump[]> {
-  const dumps: StoredDump[] = [];
-  for (const directory of directories(root)) {
-    for (const entry of await listDirectory(directory, "glance")) dumps.push(describe(root, entry));
+  const found = findDumps(root);
+  const kept = KeptEntries.open(found, VERSION, false);
+  try {
+    const entries = listDumps(found, { thoroughness: "glance", kept, selection: { limit: MOST_DUMPS } });
+    return await Array.fromAsync(entries, (entry) => describe(root, entry));
+  } finally {
+    kept.close();
   }
-  return dumps.sort((a, b) => (a.time ?? "") < (b.time ?? "") ? 1 : -1).slice(0, MOST_DUMPS);
-}
-
-function directories(root: string): string[] {
-  const found = [root];
-  let level = [root];
-  for (let depth = 0; depth < MOST_DEPTH; depth++) {
-    level = level.flatMap((parent) =>
-      Array.from(Deno.readDirSync(parent)).filter(({ name, isDirectory }) =>
-        isDirectory && !name.startsWith(".")
-      )
-        .map(({ name }) => join(parent, name))
-    );
-    found.push(...level);
-  }
-  return found.slice(0, MOST_DIRECTORIES);
 }
 
 function describe(root: string, entry: Entry): StoredDump {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { STATES } from "../inspect/directory/entry.ts";
 import {
   address,
   addressPort,
@@ -224,10 +225,13 @@ export const inspectOptions = {
   since: { value: duration(), help: "of a directory or bucket, list only what crashed within this time" },
   host: { value: text("NAME"), help: "of a directory or bucket, list only the dumps of this host" },
   state: {
-    value: choice("whole", "partial", "truncated", "bad", "unknown", "orphaned", "unreadable"),
+    value: choice(...STATES),
     help: "of a directory or bucket, list only the dumps in this state",
   },
   limit: { value: count(1, 1_000_000), help: "of a directory or bucket, list only the newest N" },
+  group: {
+    help: "of a directory or bucket, list equal panics as one: how many dumps, which hosts, since when",
+  },
   member: { value: text("NAME"), help: "print a member of a textdump, such as ddb.txt" },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
   kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },

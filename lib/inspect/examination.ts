@@ -36,6 +36,8 @@ export type Thoroughness = "glance" | "look" | "messages" | "verify";
 export interface ExamineOptions {
   readonly thoroughness: Thoroughness;
   readonly privateKey: PrivateKey | null;
+  /** The names of files beside it, where they are known: spares looking for others, and for links. */
+  readonly beside?: readonly string[];
   readonly onProgress?: OnProgress;
   /** What is asked about the kernel; without it what the dump itself tells. */
   readonly kernel?: KernelOptions | undefined;

@@ -77,8 +77,9 @@ export async function examine(
 ): Promise<Examination> {
   const file = elsewhere?.file ?? FileSource.open(path);
   try {
-    const name = elsewhere === undefined ? basename(realName(path)) : basename(path);
-    const companions = readCompanions(path, elsewhere?.beside);
+    const isName = elsewhere !== undefined || options.beside !== undefined;
+    const name = basename(isName ? path : realName(path));
+    const companions = readCompanions(path, elsewhere?.beside, options.beside);
     const container = await openContainer(file, name);
     const examined = await examineContainer({ path, name, file, companions, container, options });
     return { ...examined, close: () => file.close() };

@@ -42,5 +42,5 @@ export function checkFileSize({ size, maybeSparse }: DumpFile, expected: Expecte
       problem("missing-tail", `${fewer}: either savecore left out zeros at the end, or the copy was cut`),
     ];
   }
-  return [problem("size-mismatch", `${fewer}: it ends in ${expected.partAt(size)}`)];
+  return [{ ...problem("size-mismatch", `${fewer}: it ends in ${expected.partAt(size)}`), isCut: true }];
 }

@@ -249,6 +249,8 @@ export interface Problem {
   readonly code: ProblemCode;
   /** A sentence for people, with the figures; safe to print. */
   readonly message: string;
+  /** Something is missing at the end, where the code leaves that open. */
+  readonly isCut?: true;
 }
 
 /** Makes a problem. */

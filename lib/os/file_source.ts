@@ -29,7 +29,8 @@ export class FileSource implements Source {
     }
     const fd = openSync(path, "r");
     try {
-      return new FileSource(fd, fstatSync(fd).isFile() ? fstatSync(fd).size : deviceSize(path));
+      const opened = fstatSync(fd);
+      return new FileSource(fd, opened.isFile() ? opened.size : deviceSize(path));
     } catch (error) {
       closeSync(fd);
       throw error;

@@ -1,7 +1,7 @@
 /** `netdump serve --ship` against a real object store. */
 import { fromFileUrl } from "@std/path";
 import denoJson from "../../deno.json" with { type: "json" };
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
 import { compressFrame } from "../../lib/bytes/zstd/compress.ts";
@@ -161,6 +161,10 @@ testWithSwift(
     assertEquals((await lines("--state", "partial")).length, 0);
     const table = await inspect(swift, "s3://dumps/fleet/");
     assertEquals([table.code, table.err], [0, ""]);
+    const groups = await lines("--group");
+    assertEquals(groups.map(({ count, hosts }) => [count, hosts]), [[2, hosts.toSorted()]]);
+    const grouped = await inspect(swift, "--group", "s3://dumps/fleet/");
+    assertMatch(grouped.out, /^SAME .*\n[0-9a-f]{6} +2 /);
     const [entry] = await lines("--host", hosts[0]!);
     // deno-lint-ignore no-explicit-any
     const { name, key } = entry.objects.find(({ name }: any) => name.startsWith("vmcore"));

@@ -7,6 +7,9 @@ import {
   type KernelDumpHeader,
   type KernelDumpHeaderFields,
 } from "../../lib/kerneldump/files/header.ts";
+import type { Entry } from "../../lib/inspect/directory/entry.ts";
+import { findDumps } from "../../lib/inspect/directory/find_dumps.ts";
+import { listDumps, type Selection } from "../../lib/inspect/directory/list_dumps.ts";
 import { examine } from "../../lib/inspect/examine.ts";
 import type { Findings } from "../../lib/inspect/findings.ts";
 import { formatInfo } from "../../lib/kerneldump/files/info.ts";
@@ -102,6 +105,11 @@ export function receivedDump(
       ending: options.ending === undefined ? "Dump complete" : options.ending,
     }),
   };
+}
+
+/** The dumps of a directory that are asked for, read at a glance. */
+export async function listDirectory(directory: string, selection: Selection = {}): Promise<Entry[]> {
+  return await Array.fromAsync(listDumps(findDumps(directory), { thoroughness: "glance", selection }));
 }
 
 /** What is found at a look at one of these files. */

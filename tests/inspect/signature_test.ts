@@ -3,10 +3,9 @@
 import { assertEquals } from "@std/assert";
 import { examine } from "../../lib/inspect/examine.ts";
 import type { Thoroughness } from "../../lib/inspect/examination.ts";
-import { listDirectory } from "../../lib/inspect/directory.ts";
 import type { KernelOptions } from "../../lib/inspect/kernel_findings.ts";
 import { toyBytes, toyDump, toyTest } from "../kernel/toy.ts";
-import { look, minidumpWithMessages, withFiles } from "./dumps.ts";
+import { listDirectory, look, minidumpWithMessages, withFiles } from "./dumps.ts";
 
 const SIGNATURE = "page fault in helper < helper_two < helper";
 
@@ -32,7 +31,7 @@ for (const machine of ["amd64-1", "arm64-1"]) {
           // Lines and inline functions are known now, and other threads' stacks; the bug is the same.
           assertEquals((await summaryOf(path("vmcore.0"), thoroughness, kernel)).signature, SIGNATURE);
         }
-        const listed = await listDirectory(directory, "glance");
+        const listed = await listDirectory(directory);
         assertEquals(listed.map(({ signature }) => signature), [SIGNATURE]);
       });
     },
@@ -58,7 +57,7 @@ Deno.test("the backtrace in the messages gives the signature at a look and at a 
   const signature = "sleeping thread in sleepq_add < _sleep";
   assertEquals((await look("vmcore.0", { "vmcore.0": dump })).summary.signature, signature);
   await withFiles({ "vmcore.0": dump }, async (directory) => {
-    const listed = await listDirectory(directory, "glance");
+    const listed = await listDirectory(directory);
     assertEquals(listed.map((entry) => entry.signature), [signature]);
   });
 });

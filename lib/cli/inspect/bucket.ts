@@ -32,8 +32,8 @@ export function isShelf(path: string): boolean {
   return isInBucket(path) && (path.endsWith("/") || path.split("/").length === 3);
 }
 
-/** The list of a shelf's dumps as text: JSON lines or a table. */
-export async function listShelf(path: string, options: Options, style: Style): Promise<string> {
+/** The catalogue entries of a shelf that are asked for. */
+export function readShelf(path: string, options: Options): AsyncGenerator<CatalogueEntry> {
   const { store, prefix } = openBucket(path, options);
   const query = {
     sinceMs: options.since === undefined ? null : Date.now() - options.since,
@@ -41,7 +41,12 @@ export async function listShelf(path: string, options: Options, style: Style): P
     complete: wantedState(options.state),
     limit: options.limit ?? Infinity,
   };
-  const entries = await Array.fromAsync(readCatalogue(store, prefix, query));
+  return readCatalogue(store, prefix, query);
+}
+
+/** The list of a shelf's dumps as text: JSON lines or a table. */
+export async function listShelf(path: string, options: Options, style: Style): Promise<string> {
+  const entries = await Array.fromAsync(readShelf(path, options));
   if (options.json) return entries.map(({ all }) => toJsonLine(all) + "\n").join("");
   if (entries.length === 0) return `No dumps in ${escapeLine(path)}\n`;
   const rows = [["HOST", "NO.", "TIME (UTC)", "SIZE", "STATE", "PANIC", "CORE"], ...entries.map(row)];

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { formatDirectory } from "../../inspect/tell/directory_text.ts";
-import { listDirectory, select } from "../../inspect/directory.ts";
 import { type Examination, examine } from "../../inspect/examine.ts";
 import { type Findings, whyUnreadable } from "../../inspect/findings.ts";
 import type { KernelOptions } from "../../inspect/kernel_findings.ts";
@@ -23,7 +21,8 @@ import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
-import { isInBucket, isShelf, listShelf, openObject } from "./bucket.ts";
+import { isInBucket, isShelf, listShelf, openObject, readShelf } from "./bucket.ts";
+import { inspectDirectory, type OpenDirectory, openDirectory, tellGroups } from "./directory.ts";
 import {
   checkBucketOptions,
   checkDirectoryOptions,
@@ -43,11 +42,11 @@ export async function runInspect(
   { options, operands }: Invocation<typeof inspectCommand>,
 ): Promise<ExitStatus> {
   checkInspectOptions(options, operands);
-  const shelves = new Set(operands.filter(isShelf));
-  const directories = new Set(operands.filter((path) => isShelf(path) || isDirectory(path)));
-  checkSelection(options, directories.size);
+  const lists = operands.filter((path) => isShelf(path) || isDirectory(path));
+  checkSelection(options, lists.length);
   checkBucketOptions(options, operands);
-  for (const directory of directories) checkDirectoryOptions(options, directory);
+  for (const directory of lists) checkDirectoryOptions(options, directory);
+  const directories = await openDirectories(operands);
   const writes = options.output !== undefined || kernelOptions(options) !== undefined;
   await keepOnly(
     "read",
@@ -58,10 +57,12 @@ export async function runInspect(
   let failed = false;
   for (const [index, path] of operands.entries()) {
     try {
-      const good = shelves.has(path)
+      const directory = directories.get(path);
+      if (directory !== undefined && "error" in directory) throw directory.error;
+      const good = isShelf(path)
         ? await inspectShelf(path, options)
-        : directories.has(path)
-        ? await inspectDirectory(path, options, operands.length > 1)
+        : directory !== undefined
+        ? await inspectDirectory(directory, options, operands.length > 1)
         : await inspectFile(path, options, privateKey, { index, count: operands.length });
       failed ||= !good;
     } catch (error) {
@@ -104,37 +105,25 @@ function isDirectory(path: string): boolean {
   }
 }
 
+/** A directory that was opened, or why it could not be. */
+type Opened = OpenDirectory | { readonly error: unknown };
+
+/** Looks into the directories, as long as there is permission to write beside the dumps in them. */
+async function openDirectories(operands: readonly string[]): Promise<Map<string, Opened>> {
+  const opened = new Map<string, Opened>();
+  for (const path of operands) {
+    if (isShelf(path) || !isDirectory(path)) continue;
+    opened.set(path, await openDirectory(path).catch((error: unknown) => ({ error })));
+  }
+  return opened;
+}
+
 /** @returns that it could be listed */
 async function inspectShelf(path: string, options: Options): Promise<true> {
-  await writeStdout(await listShelf(path, options, styleFor(Deno.stdout.isTerminal(), Deno.noColor)));
+  const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
+  if (options.group) await tellGroups(readShelf(path, options), options, style);
+  else await writeStdout(await listShelf(path, options, style));
   return true;
-}
-
-/** @returns whether all dumps in it are whole */
-async function inspectDirectory(path: string, options: Options, titled: boolean): Promise<boolean> {
-  const { since, host, state, limit } = options;
-  const listed = await listDirectory(path, options.verify ? "verify" : "glance");
-  const entries = select(listed, { sinceMs: since, host, state, limit }, Date.now());
-  if (options.json) {
-    await writeStdout(entries.map((entry) => toJsonLine(entry) + "\n").join(""));
-  } else {
-    const terminal = Deno.stdout.isTerminal();
-    const style = styleFor(terminal, Deno.noColor);
-    const title = titled ? `${style.bold(escapeLine(path))}\n` : "";
-    const table = entries.length === 0
-      ? `No ${listed.length === 0 ? "dumps" : "such dumps"} in ${escapeLine(path)}\n`
-      : formatDirectory(entries, style, terminal ? terminalWidth() : null);
-    await writeStdout(title + table);
-  }
-  return !options.verify || entries.every(({ state }) => state === "whole");
-}
-
-function terminalWidth(): number | null {
-  try {
-    return Deno.consoleSize().columns;
-  } catch {
-    return null;
-  }
 }
 
 /** @returns whether the dump is good, as far as was asked */

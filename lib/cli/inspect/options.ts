@@ -63,7 +63,7 @@ export function checkInspectOptions(options: Options, operands: readonly string[
 }
 
 /** What says nothing about a file. */
-const OF_DIRECTORIES = ["since", "host", "state", "limit"] as const;
+const OF_DIRECTORIES = ["since", "host", "state", "limit", "group"] as const;
 
 /**
  * Refuses options that pick from a directory where there is none.
@@ -71,7 +71,7 @@ const OF_DIRECTORIES = ["since", "host", "state", "limit"] as const;
  * @throws {UsageError}
  */
 export function checkSelection(options: Options, directories: number): void {
-  const given = OF_DIRECTORIES.find((name) => options[name] !== undefined);
+  const given = OF_DIRECTORIES.find((name) => options[name] !== undefined && options[name] !== false);
   if (given !== undefined && directories === 0) {
     throw new UsageError(`Option --${given} needs a directory`);
   }

@@ -50,7 +50,8 @@ parts add up to ${expected}: it belongs to another dump, or is damaged`,
   const message = `The dump has ${stored} bytes, ${difference} than the ${dumpLength} in ${
     quote(header.source)
   }`;
-  return [problem("length-mismatch", message)];
+  const found = problem("length-mismatch", message);
+  return [stored < dumpLength ? { ...found, isCut: true } : found];
 }
 
 /** The compressed layer that the kernel made, whose compressed bytes the header counts; savecore's own it does not. */

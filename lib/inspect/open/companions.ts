@@ -42,9 +42,19 @@ export function companionNames(dump: string): string[] {
   return name === undefined ? [] : ["info", "kdh", "key"].map((prefix) => `${prefix}.${name.id}`);
 }
 
-/** Reads what lies beside a dump: in its directory, or given by name. What is absent is `null`; what cannot be read is a problem. */
-export function readCompanions(path: string, given?: ReadonlyMap<string, Uint8Array>): Companions {
-  const real = given === undefined ? resolveLink(path) : path;
+/**
+ * Reads what lies beside a dump: in its directory, or given by name. What is absent is `null`; what cannot be read is a
+ * problem.
+ *
+ * @param given contents by name
+ * @param names of the files in its directory, where they are known
+ */
+export function readCompanions(
+  path: string,
+  given?: ReadonlyMap<string, Uint8Array>,
+  names?: readonly string[],
+): Companions {
+  const real = given === undefined && names === undefined ? resolveLink(path) : path;
   const name = parseDumpName(basename(real));
   if (name.id === null) return { header: null, newerHeader: null, info: null, key: null, problems: [] };
   const problems: Problem[] = [];
@@ -52,6 +62,7 @@ export function readCompanions(path: string, given?: ReadonlyMap<string, Uint8Ar
     const beside = `${prefix}.${name.id}`;
     // A file is not its own companion.
     if (beside === basename(real)) return null;
+    if (names?.includes(beside) === false) return null;
     const bytes = given === undefined
       ? readIfThere(join(dirname(real), beside), limit, problems)
       : given.get(beside)?.slice(0, limit) ?? null;

@@ -6,9 +6,10 @@
 
 import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
-import { displayWidth, formatTable, truncate } from "../../text/table.ts";
+import { columnWidths, formatTable, truncate } from "../../text/table.ts";
 import { formatSize } from "../../text/units.ts";
-import type { Entry, State } from "../directory.ts";
+import type { Entry, State } from "../directory/entry.ts";
+import type { FoundDumps } from "../directory/find_dumps.ts";
 import { signatureTag } from "../../kerneldump/files/panic_signature.ts";
 
 const STATE_WORDS: Readonly<Record<State, string>> = {
@@ -30,46 +31,79 @@ const STATE_STYLES: Readonly<Record<State, keyof Style>> = {
   unreadable: "red",
 };
 
-const ALIGNMENTS = ["left", "right", "left", "right"] as const;
-const STATE_COLUMN = 5;
 /** On a terminal narrower than the rest, a panic is better wrapped than gone. */
 const MIN_PANIC_WIDTH = 20;
 
-const COLUMNS = ["HOST", "NO.", "TIME (UTC)", "SIZE", "KIND", "STATE", "SAME", "PANIC"];
-
-/**
- * Formats the list. In the column SAME equal panics have the same tag; panics that occur once have none.
- *
- * @param width columns of the terminal, to which panics are cut; `null` leaves them whole
- */
-export function formatDirectory(entries: readonly Entry[], style: Style, width: number | null): string {
-  const tags = entries.map(({ signature }) => signature === null ? "" : signatureTag(signature));
-  const repeated = new Set(tags.filter((tag, i) => tag !== "" && tags.indexOf(tag) !== i));
-  const rows = entries.map((entry, i) => [
-    entry.host === null ? "-" : escapeLine(entry.host),
-    entry.number === null ? "-" : `${entry.number}`,
-    formatWhen(entry),
-    entry.state === "orphaned" ? "-" : formatSize(entry.size),
-    entry.state === "orphaned" ? "-" : formatKind(entry),
-    STATE_WORDS[entry.state],
-    repeated.has(tags[i]!) ? tags[i]! : "",
-    entry.panic === null ? leftBehind(entry) : escapeLine(entry.panic),
-  ]);
-  return formatTable(fitted([COLUMNS, ...rows], width), ALIGNMENTS, (cell, row, column) => {
-    const entry = entries[row - 1];
-    if (entry === undefined) return style.bold(cell);
-    return column === STATE_COLUMN ? style[STATE_STYLES[entry.state]](cell) : cell;
-  }).join("\n") + "\n";
+/** A column: its head, its cells, how they are set and painted. */
+interface Column {
+  readonly head: string;
+  readonly cell: (entry: Entry) => string;
+  readonly isRight?: true;
+  readonly paint?: (cell: string, entry: Entry, style: Style) => string;
 }
 
-/** Cuts the last column so that no line is longer than the terminal is wide. */
-function fitted(rows: readonly (readonly string[])[], width: number | null): readonly (readonly string[])[] {
-  if (width === null) return rows;
-  const before = formatTable(rows.map((row) => [...row.slice(0, -1), "|"]), ALIGNMENTS);
-  const left = width - displayWidth(before[0] ?? "") + 1;
-  return rows.map((
-    row,
-  ) => [...row.slice(0, -1), truncate(row.at(-1) ?? "", Math.max(left, MIN_PANIC_WIDTH))]);
+const COLUMNS: readonly Column[] = [
+  { head: "HOST", cell: ({ host }) => host === null ? "-" : escapeLine(host) },
+  { head: "NO.", cell: ({ number }) => number === null ? "-" : `${number}`, isRight: true },
+  { head: "TIME (UTC)", cell: formatWhen },
+  {
+    head: "SIZE",
+    cell: ({ state, size }) => state === "orphaned" ? "-" : formatSize(size),
+    isRight: true,
+  },
+  { head: "KIND", cell: (entry) => entry.state === "orphaned" ? "-" : formatKind(entry) },
+  {
+    head: "STATE",
+    cell: ({ state }) => STATE_WORDS[state],
+    paint: (cell, { state }, style) => style[STATE_STYLES[state]](cell),
+  },
+  { head: "SAME", cell: ({ signature }) => signature === null ? "" : signatureTag(signature) },
+  { head: "PANIC", cell: (entry) => entry.panic === null ? leftBehind(entry) : escapeLine(entry.panic) },
+];
+
+/** The table, piece by piece as dumps are read: columns become wider where they have to, and never narrower. */
+export class DirectoryTable {
+  readonly #columns: readonly Column[];
+  readonly #style: Style;
+  readonly #width: number | null;
+  #widths: readonly number[] = [];
+
+  /**
+   * @param found what will be in it: where dumps lie in directories below the one that was named, there is a column for them
+   * @param width columns of the terminal, to which panics are cut; `null` leaves them whole
+   */
+  constructor({ directory, dumps }: FoundDumps, style: Style, width: number | null) {
+    const places = new Map(dumps.map((dump) => [dump.directory, dump.below]));
+    const place = { head: "IN", cell: (entry: Entry) => escapeLine(places.get(entry.directory) || ".") };
+    const isFlat = dumps.every((dump) => dump.directory === directory);
+    this.#columns = isFlat ? COLUMNS : [place, ...COLUMNS];
+    this.#style = style;
+    this.#width = width;
+  }
+
+  /** The next lines; heads stand over the first. */
+  add(entries: readonly Entry[]): string {
+    const isFirst = this.#widths.length === 0;
+    const heads = this.#columns.map(({ head }) => head);
+    const cells = entries.map((entry) => this.#columns.map(({ cell }) => cell(entry)));
+    const widths = columnWidths([heads, ...cells.map((row) => row.slice(0, -1))]);
+    this.#widths = widths.map((width, at) => Math.max(width, this.#widths[at] ?? 0));
+    const rows = isFirst ? [heads, ...cells.map(this.#fitted)] : cells.map(this.#fitted);
+    const alignments = this.#columns.map(({ isRight }) => isRight ? "right" as const : "left" as const);
+    const lines = formatTable(rows, alignments, (cell, row, column) => {
+      const entry = entries[isFirst ? row - 1 : row];
+      if (entry === undefined) return this.#style.bold(cell);
+      return this.#columns[column]!.paint?.(cell, entry, this.#style) ?? cell;
+    }, this.#widths);
+    return lines.map((line) => `${line}\n`).join("");
+  }
+
+  /** Cuts the last cell so that no line is longer than the terminal is wide. */
+  readonly #fitted = (row: readonly string[]): readonly string[] => {
+    if (this.#width === null) return row;
+    const before = this.#widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+    return [...row.slice(0, -1), truncate(row.at(-1)!, Math.max(this.#width - before, MIN_PANIC_WIDTH))];
+  };
 }
 
 /** A time that is not the crash's but the file's is marked, and one that came without its zone. */

@@ -108,7 +108,7 @@ Deno.test("netdump inspect DIR lists its dumps, as a table and as JSON lines", a
     assertEquals(table.status, 0);
     assertMatch(
       table.stdout,
-      /^HOST .*\nw1 +0 +2023-05-17 13:07 +36\.0 KiB +minidump +whole +sleeping thread\n$/,
+      /^HOST .*\nw1 +0 +2023-05-17 13:07 +36\.0 KiB +minidump +whole +[0-9a-f]{6} +sleeping thread\n$/,
     );
     const json = await netdump(["inspect", "--json", directory], READ);
     assertEquals(
@@ -120,6 +120,47 @@ Deno.test("netdump inspect DIR lists its dumps, as a table and as JSON lines", a
     const refused = await netdump(["inspect", "--dmesg", directory], READ);
     assertEquals(refused.status, 2);
     assertMatch(refused.stderr, /Option --dmesg takes a dump, and ".*" is a directory/);
+  });
+});
+
+Deno.test("netdump inspect --group tells equal panics as one, of what is picked, as a table and as JSON lines", async () => {
+  const panic = (id: string, panicString: string) => receivedDump(id, MINIDUMP, { header: { panicString } });
+  const files = {
+    ...panic("w1.0", "boom 1234567"),
+    ...panic("w2.0", "boom 7654321"),
+    ...panic("db.0", "other"),
+  };
+  await withFiles(files, async (directory) => {
+    const table = await netdump(["inspect", "--group", directory], READ);
+    const [head, first, second, ...rest] = table.stdout.split("\n");
+    assertEquals([table.status, rest], [0, [""]]);
+    assertMatch(head!, /^SAME +DUMPS +HOSTS/);
+    assertMatch(first!, /^[0-9a-f]{6} +2 +w1, w2 +.* boom \d{7}/);
+    assertMatch(second!, /^[0-9a-f]{6} +1 +db +/);
+    const json = await netdump(["inspect", "--group", "--host", "w1", "--json", directory], READ);
+    const group = JSON.parse(json.stdout);
+    assertEquals(Object.keys(group).join(), "signature,count,hosts,first,last,panic");
+    assertEquals([group.count, group.hosts], [1, ["w1"]]);
+    const none = await netdump(["inspect", "--group", "--host", "absent", directory], READ);
+    assertMatch(none.stdout, /^No such dumps in /);
+    const refused = await netdump(["inspect", "--group", `${directory}/vmcore.w1.0`], READ);
+    assertEquals([refused.status, refused.stdout], [2, ""]);
+  });
+});
+
+Deno.test("netdump inspect DIR keeps what it found where it may write, and a plain file's look writes nothing", async () => {
+  const files = Object.assign({}, ...Array.from({ length: 20 }, (_, n) => receivedDump(`w1.${n}`, MINIDUMP)));
+  await withFiles(files, async (directory, path) => {
+    const names = () => Array.from(Deno.readDirSync(directory), ({ name }) => name).sort();
+    const before = names();
+    await netdump(["inspect", path("vmcore.w1.0")], WRITE);
+    const read = await netdump(["inspect", directory], READ);
+    assertEquals(names(), before);
+    const written = await netdump(["inspect", directory], WRITE);
+    assertEquals(names(), [".netdump.inspected", ...before].sort());
+    assertEquals([written.stdout, written.stderr], [read.stdout, ""]);
+    const again = await netdump(["inspect", directory], READ);
+    assertEquals([again.stdout, again.stderr], [read.stdout, ""]);
   });
 });
 

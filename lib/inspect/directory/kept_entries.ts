@@ -1,0 +1,167 @@
+/**
+ * What was found out about a directory's dumps, kept beside them for the next time: never believed of a file that is not
+ * the very one that was read.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { crc32 } from "node:zlib";
+import { KeptFile } from "../../os/kept_file.ts";
+import { companionNames } from "../open/companions.ts";
+import { type Facts, STATES } from "./entry.ts";
+import type { DumpFiles, FoundDumps } from "./find_dumps.ts";
+
+/** Beside the server's own `.netdump`, whose owner matters to the server. */
+const NAME = ".netdump.inspected";
+/** A new number where the facts become others, or are found otherwise. */
+const FORMAT = 1;
+/** A directory with fewer dumps is read quickly, and gets no file that nobody asked for. */
+const FEWEST = 20;
+/** Some hundred bytes each; what is beyond is read again the next time. */
+const MOST_BYTES = 64 * 2 ** 20;
+/** Of a line in front of the facts. */
+const MOST_FIRST_LINE = 256;
+/** A file that changed so short a time ago may change again and show the same time. */
+const RECENT_MS = 3000;
+
+/** What the file system says of a dump's files. */
+export interface Look {
+  /** Equal for files that nobody wrote to. */
+  readonly print: string;
+  /** Unix time in milliseconds of the dump's last change. */
+  readonly writtenMs: number;
+  /** The same of all its files, the change of a name included. */
+  readonly changedMs: number;
+}
+
+/** Looks at a dump's files without opening them; `null` if one is gone. */
+export function lookAt({ directory, files }: DumpFiles): Look | null {
+  const [dump = ""] = files;
+  const names = [dump, ...companionNames(dump).filter((name) => name !== dump && files.includes(name))];
+  const prints: string[] = [];
+  let writtenMs = 0;
+  let changedMs = 0;
+  for (const name of names) {
+    let stat: Deno.FileInfo;
+    try {
+      stat = Deno.lstatSync(join(directory, name));
+    } catch {
+      return null;
+    }
+    const [written, changed] = [stat.mtime?.getTime() ?? 0, stat.ctime?.getTime() ?? 0];
+    if (prints.length === 0) writtenMs = written;
+    changedMs = Math.max(changedMs, written, changed);
+    prints.push([name, stat.size, written, changed, stat.ino ?? 0].join(" "));
+  }
+  return { print: prints.join(" "), writtenMs, changedMs };
+}
+
+/** The facts that are known of a directory's dumps. */
+export class KeptEntries {
+  readonly #file: KeptFile | undefined;
+  /** What a program of another version found out is found out again. */
+  readonly #version: string;
+  readonly #now: () => number;
+  readonly #known = new Map<string, { readonly print: string; readonly facts: Facts }>();
+  #isNew = false;
+
+  private constructor(file: KeptFile | undefined, version: string, now: () => number) {
+    this.#file = file;
+    this.#version = version;
+    this.#now = now;
+  }
+
+  /**
+   * Opens what is kept beside the dumps of a directory. From then on it needs no permission to write.
+   *
+   * @param toWrite whether Deno permits to write
+   * @param now Unix time in ms
+   */
+  static open(
+    { directory, dumps }: FoundDumps,
+    version: string,
+    toWrite: boolean,
+    now: () => number = Date.now,
+  ): KeptEntries {
+    const isMany = dumps.length >= FEWEST;
+    const file = isMany ? KeptFile.open(directory, NAME, toWrite) : undefined;
+    const entries = new KeptEntries(file, version, now);
+    entries.#read();
+    return entries;
+  }
+
+  /** What is known of a dump whose files look like this. */
+  find(dump: DumpFiles, look: Look): Facts | undefined {
+    const known = this.#known.get(keyOf(dump));
+    return known?.print === look.print ? known.facts : undefined;
+  }
+
+  /** Reads a dump that looks like this, and takes note of what is found in it. */
+  async read(dump: DumpFiles, { print, changedMs }: Look, read: () => Promise<Facts>): Promise<Facts> {
+    const isRecent = this.#now() - changedMs < RECENT_MS;
+    const facts = await read();
+    if (isRecent || facts.state === "unreadable") return facts;
+    this.#known.set(keyOf(dump), { print, facts });
+    this.#isNew = true;
+    return facts;
+  }
+
+  /** Writes down what is known of dumps that are still there, if there is anything new in it. */
+  save({ dumps }: FoundDumps): void {
+    if (this.#file?.writable !== true || !this.#isNew) return;
+    const lines: string[] = [];
+    const encoder = new TextEncoder();
+    let bytes = 0;
+    for (const key of dumps.map(keyOf)) {
+      const known = this.#known.get(key);
+      if (known === undefined) continue;
+      const line = JSON.stringify({ key, ...known });
+      bytes += encoder.encode(line).byteLength + 1;
+      if (bytes > MOST_BYTES) break;
+      lines.push(line);
+    }
+    const body = lines.join("\n");
+    this.#file.replace(`${this.#firstLine(body)}\n${body}`);
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+
+  #firstLine(body: string): string {
+    // Times without a zone are taken as this machine's.
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    return `netdump ${this.#version} ${FORMAT} ${timeZone} ${crc32(body).toString(16)}`;
+  }
+
+  #read(): void {
+    const text = this.#file?.read(MOST_BYTES + MOST_FIRST_LINE) ?? "";
+    const end = text.indexOf("\n");
+    const body = text.slice(end + 1);
+    // One that was not written to its end has another sum.
+    if (end < 0 || text.slice(0, end) !== this.#firstLine(body)) return;
+    for (const line of body.split("\n")) {
+      try {
+        const { key, print, facts } = JSON.parse(line);
+        if (isFacts(facts)) this.#known.set(`${key}`, { print: `${print}`, facts });
+      } catch {
+        return;
+      }
+    }
+  }
+}
+
+function keyOf({ below, files }: DumpFiles): string {
+  return `${below}/${files[0]}`;
+}
+
+function isFacts(value: unknown): value is Facts {
+  const facts = value as Partial<Facts> | null;
+  return typeof facts === "object" && facts !== null && STATES.some((state) => state === facts.state) &&
+    typeof facts.kind === "string" && typeof facts.size === "number" &&
+    Array.isArray(facts.layers) && Array.isArray(facts.problems) &&
+    [facts.host, facts.time, facts.panic, facts.signature].every((text) =>
+      text === null || typeof text === "string"
+    );
+}

@@ -1,0 +1,130 @@
+/**
+ * The dumps of a directory, one after another as they are read: what `netdump inspect DIR` lists.
+ *
+ * @module
+ */
+
+import { formatIsoTime } from "../../text/time.ts";
+import type { Thoroughness } from "../examination.ts";
+import { breathe } from "../judge/read_through.ts";
+import { describeDump, hostAndNumber, timeBeside } from "./describe_dump.ts";
+import type { Entry, Facts, State } from "./entry.ts";
+import type { DumpFiles, FoundDumps } from "./find_dumps.ts";
+import { type KeptEntries, type Look, lookAt } from "./kept_entries.ts";
+
+/** Which dumps of a directory are asked for; `undefined` asks for all. */
+export interface Selection {
+  /** Unix time in ms: not older than this by the time of the crash, or of the file. */
+  readonly sinceMs?: number | undefined;
+  /** The name of the client in the dump directory, or in the dump. */
+  readonly host?: string | undefined;
+  readonly state?: State | undefined;
+  /** The newest so many. */
+  readonly limit?: number | undefined;
+}
+
+/** How to read them. */
+export interface Reading {
+  readonly thoroughness: Thoroughness;
+  /** What is known already at a glance; not given where more than that is to be read. */
+  readonly kept?: KeptEntries | undefined;
+  readonly selection?: Selection;
+}
+
+/** A dump that is not read yet. */
+interface Candidate {
+  readonly dump: DumpFiles;
+  readonly look: Look | null;
+  /** When its file was written; ISO 8601 in UTC, as all times here. */
+  readonly written: string | null;
+  /** What is known of it. */
+  readonly facts: Facts | undefined;
+  /** It crashed then, or before: nobody writes a dump before the crash. */
+  readonly latest: string;
+}
+
+/**
+ * Reads the dumps that were found, the newest first, and gives each as soon as none of those that are left can be newer. No
+ * more are read than the selection takes.
+ */
+export async function* listDumps(found: FoundDumps, reading: Reading): AsyncGenerator<Entry> {
+  const { thoroughness, kept, selection = {} } = reading;
+  const since = isoOf(selection.sinceMs ?? NaN) ?? "";
+  const candidates = found.dumps.filter((dump) => mayBeOf(dump, selection.host))
+    .map((dump) => candidateOf(dump, kept))
+    .filter(({ latest }) => latest >= since)
+    .sort((a, b) => newestFirst(a.latest, b.latest, a.dump, b.dump));
+  const waiting = new WaitingEntries();
+  let left = selection.limit ?? Infinity;
+  try {
+    for (const [at, { dump, look, written, facts }] of candidates.entries()) {
+      const read = () => describeDump(dump, written, thoroughness);
+      const known = facts ?? await (look === null ? undefined : kept?.read(dump, look, read)) ?? await read();
+      waiting.push({ directory: dump.directory, file: dump.files[0]!, files: dump.files, ...known });
+      for (const entry of waiting.newerThan(candidates[at + 1]?.latest)) {
+        if (!isSelected(entry, since, selection)) continue;
+        yield entry;
+        if (--left === 0) return;
+      }
+      await breathe();
+    }
+  } finally {
+    kept?.save(found);
+  }
+}
+
+function candidateOf(dump: DumpFiles, kept: KeptEntries | undefined): Candidate {
+  const look = lookAt(dump);
+  const facts = look === null ? undefined : kept?.find(dump, look);
+  const written = look === null ? null : isoOf(look.writtenMs);
+  const latest = (facts === undefined ? timeBeside(dump) ?? written : facts.time) ?? "";
+  return { dump, look, written, facts, latest };
+}
+
+function isoOf(unixMs: number): string | null {
+  return formatIsoTime(Math.floor(unixMs / 1000));
+}
+
+/** Whether a dump's name leaves it open that it is this host's. */
+function mayBeOf({ id }: DumpFiles, host: string | undefined): boolean {
+  const named = hostAndNumber(id).host;
+  return host === undefined || named === null || named === host;
+}
+
+function isSelected(entry: Entry, since: string, { host, state }: Selection): boolean {
+  return (entry.time ?? "") >= since && (host === undefined || entry.host === host) &&
+    (state === undefined || entry.state === state);
+}
+
+/** Entries that a newer one may still come before. */
+class WaitingEntries {
+  #entries: Entry[] = [];
+  #newest = "";
+
+  push(entry: Entry): void {
+    this.#entries.push(entry);
+    if ((entry.time ?? "") > this.#newest) this.#newest = entry.time ?? "";
+  }
+
+  /** Takes out those that are newer than a time, in order; all of them without one. */
+  newerThan(time: string | undefined): Entry[] {
+    if (time !== undefined && this.#newest <= time) return [];
+    const sorted = this.#entries.sort((a, b) =>
+      newestFirst(a.time ?? "", b.time ?? "", { ...a, below: a.directory }, { ...b, below: b.directory })
+    );
+    const end = time === undefined ? sorted.length : sorted.findIndex((entry) => (entry.time ?? "") <= time);
+    const ready = sorted.splice(0, end < 0 ? sorted.length : end);
+    this.#newest = this.#entries[0]?.time ?? "";
+    return ready;
+  }
+}
+
+/** Numbers in names sort as numbers: `vmcore.9` before `vmcore.10`. */
+const compareNames = new Intl.Collator("en", { numeric: true }).compare;
+
+type Named = Pick<DumpFiles, "below"> & { readonly files: readonly string[] };
+
+function newestFirst(a: string, b: string, ofA: Named, ofB: Named): number {
+  if (a !== b) return a < b ? 1 : -1;
+  return compareNames(ofA.below, ofB.below) || compareNames(ofA.files[0]!, ofB.files[0]!);
+}
