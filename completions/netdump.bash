@@ -56,7 +56,7 @@ _netdump() {
       operand='file' most=1
       ;;
     inspect)
-      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --since --host --state --limit --group --member --output --kernel --modules --threads --processes --variable --spool --s3-endpoint --s3-credentials --help --version'
+      options='--json --dmesg --priorities --verify --physical --virtual --length --raw --private-key --passphrase-file --since --host --state --limit --group --core-txt --member --output --kernel --modules --threads --processes --variable --spool --s3-endpoint --s3-credentials --help --version'
       operand='file' most=1000000
       ;;
     completions)

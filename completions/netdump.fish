@@ -103,6 +103,7 @@ complete -c netdump -n '__netdump_command inspect' -l host -r -f -d 'of a direct
 complete -c netdump -n '__netdump_command inspect' -l state -r -f -a 'whole partial truncated bad unknown orphaned unreadable' -d 'of a directory or bucket, list only the dumps in this state'
 complete -c netdump -n '__netdump_command inspect' -l limit -r -f -d 'of a directory or bucket, list only the newest N'
 complete -c netdump -n '__netdump_command inspect' -l group -d 'of a directory or bucket, list equal panics as one: how many dumps, which hosts, since when'
+complete -c netdump -n '__netdump_command inspect' -l core-txt -d 'print a report of the dump as crashinfo writes it into core.txt.N'
 complete -c netdump -n '__netdump_command inspect' -l member -r -f -d 'print a member of a textdump, such as ddb.txt'
 complete -c netdump -n '__netdump_command inspect' -l output -r -F -d 'write the decrypted dump to FILE, which must not exist'
 complete -c netdump -n '__netdump_command inspect' -l kernel -r -F -d 'the kernel that crashed, or a directory to search for it'

@@ -232,6 +232,7 @@ export const inspectOptions = {
   group: {
     help: "of a directory or bucket, list equal panics as one: how many dumps, which hosts, since when",
   },
+  "core-txt": { help: "print a report of the dump as crashinfo writes it into core.txt.N" },
   member: { value: text("NAME"), help: "print a member of a textdump, such as ddb.txt" },
   output: { value: file(), help: "write the decrypted dump to FILE, which must not exist" },
   kernel: { value: file("FILE|DIR"), help: "the kernel that crashed, or a directory to search for it" },
@@ -300,6 +301,10 @@ export const inspectCommand = {
     [
       "netdump inspect --kernel /boot/kernel/kernel --threads vmcore.0",
       "the stacks of all threads, with lines if kernel.debug is there",
+    ],
+    [
+      "netdump inspect --core-txt --kernel /boot/kernel vmcore.0 > core.txt.0",
+      "report a dump as crashinfo does, on any machine",
     ],
     [
       "netdump inspect --private-key private.pem --output vmcore.0 vmcore_encrypted.0",

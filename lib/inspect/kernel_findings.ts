@@ -31,6 +31,8 @@ export interface KernelFindings {
   /** Empty if they were not asked for. */
   readonly processes: readonly (readonly [Process, ProcessDetails | null])[];
   readonly variables: readonly Variable[];
+  /** What the kernel's debugger captured; `null` if it cannot be told. Unfiltered. */
+  readonly captured: string | null;
   /** Files and lines of KDB's backtrace in the messages, by the messages' lines. */
   readonly places: ReadonlyMap<string, string>;
 }

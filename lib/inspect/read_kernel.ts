@@ -124,6 +124,7 @@ async function readWith(
     all: options.threads,
     processes,
     variables,
+    captured: await kernel.captured(),
     places: await placesIn(dump.panic?.lines ?? [], kernel),
   };
 }

@@ -6,6 +6,7 @@
 
 import type { Memory } from "../kerneldump/memory.ts";
 import { type NamedFrame, nameFrame } from "./backtrace.ts";
+import { readCapture } from "./ddb_capture.ts";
 import { readDumpSymbols } from "./dump_symbols.ts";
 import { isKernelFile, readBuildId } from "./elf_identity.ts";
 import { type CodeFile, debugOf, dumpedBuildId, matchesDump, readFileSymbols } from "./kernel_files.ts";
@@ -78,6 +79,8 @@ export interface Kernel {
   details(process: Process): Promise<ProcessDetails | null>;
   /** Reads a global variable. */
   variable(name: string): Promise<Variable>;
+  /** Reads what the debugger captured; `null` if it cannot be told. */
+  captured(): Promise<string | null>;
 }
 
 /**
@@ -132,6 +135,7 @@ export async function openKernel(
     stack: (thread, process) => readStack(unwinding, saved, { thread, process, crashedThread }),
     details: async (process) => await processReader?.read(process) ?? null,
     variable: (name) => readVariable(name, code, kernelMemory, (object) => types.get(object) ?? null),
+    captured: () => readCapture(globals),
   };
 }
 

@@ -5,7 +5,8 @@
  */
 
 import type { Examination } from "../../inspect/examine.ts";
-import { whyUnreadable } from "../../inspect/findings.ts";
+import { type Kind, whyUnreadable } from "../../inspect/findings.ts";
+import { formatCoreTextReport } from "../../inspect/tell/core_text_report.ts";
 import { formatHexDump } from "../../inspect/tell/hex_dump.ts";
 import { describeError } from "../../os/system_error.ts";
 import { endOfDump, SourceReadError, writeDump } from "../../inspect/write_dump.ts";
@@ -39,6 +40,27 @@ export async function printMember({ findings, readMember }: Examination, name: s
   await writeStdout(escapeLines(text) + (text === "" || text.endsWith("\n") ? "" : "\n"));
   return findings.textdump?.members.find((member) => member.name === name)?.complete ?? false;
 }
+
+/**
+ * Prints a report of the dump as crashinfo writes it.
+ *
+ * @returns `true`: whether the dump is whole is not asked
+ * @throws {OperationError} if there is no dump to report on
+ */
+export async function printCoreText({ findings, readMember }: Examination): Promise<true> {
+  const { file, kind, messages, header } = findings;
+  const isDump = REPORTED.includes(kind);
+  if (!isDump || (messages === null && header === null)) {
+    const why = isDump || kind === "unknown" ? whyUnreadable(findings) : "it is no dump";
+    throw new OperationError(`${quote(file)} tells nothing to report${why === undefined ? "" : `: ${why}`}`);
+  }
+  const config = await readMember?.("config.txt") ?? null;
+  await writeStdout(formatCoreTextReport(findings, { config }, new Date()));
+  return true;
+}
+
+/** What a report can be about. */
+const REPORTED: readonly Kind[] = ["minidump", "elf-core", "textdump"];
 
 /**
  * Prints memory, as a hex dump or raw.

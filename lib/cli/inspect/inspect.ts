@@ -31,7 +31,7 @@ import {
   loadPrivateKey,
   type Options,
 } from "./options.ts";
-import { printMember, printMemory, writePlainDump } from "./actions.ts";
+import { printCoreText, printMember, printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
 import { writeStdout } from "../output.ts";
 import type { Invocation } from "../parse.ts";
@@ -157,7 +157,8 @@ async function inspectFile(
 
 /** `undefined` if nothing is asked about the kernel. */
 function kernelOptions(options: Options): KernelOptions | undefined {
-  const { kernel, modules, threads, processes, variable: variables, spool } = options;
+  const { kernel, modules, threads, variable: variables, spool } = options;
+  const processes = options.processes || options["core-txt"];
   const asked = threads || processes || variables.length > 0;
   if (kernel === undefined && modules === undefined && !asked) return undefined;
   return { kernel, modules, threads, processes, variables, spool };
@@ -165,7 +166,7 @@ function kernelOptions(options: Options): KernelOptions | undefined {
 
 function chooseThoroughness(options: Options): Thoroughness {
   if (options.verify) return "verify";
-  return options.dmesg ? "messages" : "look";
+  return options.dmesg || options["core-txt"] ? "messages" : "look";
 }
 
 async function show(
@@ -176,6 +177,7 @@ async function show(
   const { findings } = examination;
   refuseWrongKey(findings);
   if (options.output !== undefined) return await writePlainDump(examination, options.output);
+  if (options["core-txt"]) return await printCoreText(examination);
   if (options.member !== undefined) return await printMember(examination, options.member);
   if (options.physical !== undefined || options.virtual !== undefined) {
     return await printMemory(examination, options);

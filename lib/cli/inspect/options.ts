@@ -21,9 +21,11 @@ import { askPassphrase, readPassphraseFile } from "./passphrase.ts";
 export type Options = Values<typeof inspectOptions>;
 
 /** What is printed instead of the findings; one at a time. */
-const ACTIONS = ["physical", "virtual", "member", "output"] as const;
+const ACTIONS = ["physical", "virtual", "member", "output", "core-txt"] as const;
 /** What changes how findings are printed, and says nothing about an action. */
 const VIEWS = ["json", "dmesg", "verify"] as const;
+/** Where its symbols are. */
+const OF_SYMBOLS: readonly string[] = ["kernel", "modules", "spool"];
 /** What is asked about the kernel. */
 const ABOUT_THE_KERNEL = ["kernel", "modules", "threads", "processes", "variable", "spool"] as const;
 
@@ -33,7 +35,7 @@ const ABOUT_THE_KERNEL = ["kernel", "modules", "threads", "processes", "variable
  * @throws {UsageError}
  */
 export function checkInspectOptions(options: Options, operands: readonly string[]): void {
-  const [action, second] = ACTIONS.filter((name) => options[name] !== undefined);
+  const [action, second] = ACTIONS.filter((name) => isGiven(options, name));
   if (second !== undefined) throw new UsageError(`Options --${action} and --${second} exclude each other`);
   for (const view of VIEWS) {
     if (action !== undefined && options[view]) {
@@ -48,11 +50,12 @@ export function checkInspectOptions(options: Options, operands: readonly string[
   if (options.priorities && !options.dmesg) throw new UsageError("Option --priorities needs --dmesg");
   // Messages alone are printed; with --json all stands side by side.
   for (const name of ABOUT_THE_KERNEL) {
-    const given = options[name] !== undefined && options[name] !== false && String(options[name]) !== "";
-    if (given && options.dmesg && !options.json) {
+    if (!isGiven(options, name)) continue;
+    if (options.dmesg && !options.json) {
       throw new UsageError(`Option --${name} has no use with --dmesg, unless with --json`);
     }
-    if (given && action !== undefined) {
+    // A report tells what crashinfo's does, by whichever symbols there are.
+    if (action !== undefined && !(action === "core-txt" && OF_SYMBOLS.includes(name))) {
       throw new UsageError(`Options --${action} and --${name} exclude each other`);
     }
   }
@@ -60,6 +63,10 @@ export function checkInspectOptions(options: Options, operands: readonly string[
     throw new UsageError("Option --passphrase-file needs --private-key");
   }
   if (action !== undefined && operands.length > 1) throw new UsageError(`Option --${action} takes one FILE`);
+}
+
+function isGiven(options: Options, name: keyof Options): boolean {
+  return options[name] !== undefined && options[name] !== false && String(options[name]) !== "";
 }
 
 /** What says nothing about a file. */
@@ -81,6 +88,7 @@ export function checkSelection(options: Options, directories: number): void {
 const OF_FILES = [
   "output",
   "member",
+  "core-txt",
   "physical",
   "virtual",
   "dmesg",
@@ -94,9 +102,7 @@ const OF_FILES = [
  * @throws {UsageError}
  */
 export function checkDirectoryOptions(options: Options, directory: string): void {
-  const given = OF_FILES.find((name) =>
-    options[name] !== undefined && options[name] !== false && String(options[name]) !== ""
-  );
+  const given = OF_FILES.find((name) => isGiven(options, name));
   if (given !== undefined) {
     throw new UsageError(`Option --${given} takes a dump, and ${quote(directory)} is a directory`);
   }

@@ -27,11 +27,63 @@ const UNAME = /^FreeBSD (\S{1,255}) (\S{1,100}) (FreeBSD .*\S) +(\S{1,32})$/;
 const RULE = "-".repeat(72);
 const FRAME = /^(?:\(kgdb\) )?(#\d{1,4} .*)$/;
 /** The section that crashinfo has always written last. */
-const LAST_SECTION = "ddb capture buffer";
+export const LAST_SECTION = "ddb capture buffer";
 /** Everything that is read of the head stands in the first lines. */
 const HEAD_LINES = 12;
 const MOST_FRAMES = 256;
 const MOST_SECTIONS = 64;
+
+/** A report to be written. Nothing of it is escaped here: it is text for people, who may print it. */
+export interface CoreTextParts {
+  readonly host: string;
+  readonly vmcore: string;
+  readonly writtenAt: Date;
+  /** What uname(1) tells; `null` if the version is not known. */
+  readonly uname:
+    | { readonly osrelease: string; readonly version: string; readonly machine: string }
+    | null;
+  readonly panic: string;
+  /** What a debugger says of the dump: the kernel's last messages, and the backtrace. */
+  readonly debugger: readonly string[];
+  /** Commands and their output, in crashinfo's order. */
+  readonly sections: readonly (readonly [command: string, output: string])[];
+}
+
+/** Writes a report as crashinfo does. */
+export function formatCoreText(parts: CoreTextParts): string {
+  const { host, vmcore, writtenAt, uname, panic, sections } = parts;
+  // The line feed at the version's end is a blank too.
+  const system = uname === null
+    ? "FreeBSD"
+    : `FreeBSD ${host} ${uname.osrelease} ${uname.version.replace(/[\t\n]/g, " ")} ${uname.machine}`;
+  return [
+    `${host} dumped core - see ${vmcore}`,
+    "",
+    formatDate(writtenAt),
+    "",
+    system,
+    "",
+    `panic: ${withoutRules(panic)}`,
+    "",
+    ...parts.debugger.map(withoutRules),
+    "",
+    "",
+    ...sections.flatMap((
+      [command, output],
+    ) => [RULE, command, "", withoutRules(output.replace(/\n$/, "")), ""]),
+  ].join("\n");
+}
+
+/** What a dump says begins no section. */
+function withoutRules(text: string): string {
+  return text.split("\n").map((line) => line === RULE ? ` ${line}` : line).join("\n");
+}
+
+/** As date(1) prints a time, in UTC: `Fri Nov 21 10:08:00 UTC 2025`. */
+function formatDate(time: Date): string {
+  const [day, date, month, year, clock] = time.toUTCString().split(/,? /);
+  return `${day} ${month} ${date!.replace(/^0/, " ")} ${clock} UTC ${year}`;
+}
 
 /** Tells whether a text with this beginning is crashinfo's report. */
 export function looksLikeCoreText(text: string): boolean {

@@ -102,6 +102,23 @@ Deno.test("netdump inspect prints memory by virtual and physical address, as the
   });
 });
 
+Deno.test("netdump inspect --core-txt prints a report, which inspect reads, and refuses what tells nothing", async () => {
+  const files = { ...receivedDump("w1.0", MINIDUMP), "info.9": "Dump from w1 [192.0.2.7]\n" };
+  await withFiles(files, async (_, path) => {
+    const made = await netdump(["inspect", "--core-txt", path("vmcore.w1.0")], READ);
+    assertEquals([made.status, made.stderr], [0, ""]);
+    await Deno.writeTextFile(path("core.txt.0"), made.stdout);
+    const read = await netdump(["inspect", path("core.txt.0")], READ);
+    assertMatch(
+      read.stdout,
+      /crashinfo's report[^]*Panic {5}sleeping thread[^]*whole: its last section is there/,
+    );
+    const refused = await netdump(["inspect", "--core-txt", path("info.9")], READ);
+    assertEquals(refused.status, 1);
+    assertMatch(refused.stderr, /^netdump: ".*info\.9" tells nothing to report: it is no dump\n$/);
+  });
+});
+
 Deno.test("netdump inspect DIR lists its dumps, as a table and as JSON lines", async () => {
   await withFiles(receivedDump("w1.0", MINIDUMP), async (directory) => {
     const table = await netdump(["inspect", directory], READ);

@@ -29,6 +29,11 @@ for (
     [["--dmesg", "--threads", "a"], "Option --threads has no use with --dmesg, unless with --json"],
     [["--virtual=1", "--kernel=k", "a"], "Options --virtual and --kernel exclude each other"],
     [["--output=o", "--variable=hz", "a"], "Options --output and --variable exclude each other"],
+    [["--core-txt", "--json", "a"], "Options --core-txt and --json exclude each other"],
+    [["--core-txt", "--dmesg", "a"], "Options --core-txt and --dmesg exclude each other"],
+    [["--core-txt", "--member=ddb.txt", "a"], "Options --member and --core-txt exclude each other"],
+    [["--core-txt", "--threads", "a"], "Options --core-txt and --threads exclude each other"],
+    [["--core-txt", "a", "b"], "Option --core-txt takes one FILE"],
     [["--passphrase-file=p", "a"], "Option --passphrase-file needs --private-key"],
   ] as [string[], string][]
 ) {
@@ -44,6 +49,7 @@ for (
     ["--virtual=1", "--raw"],
     ["--dmesg"],
     ["--private-key=k"],
+    ["--core-txt"],
     ["--threads"],
     ["--variable=hz"],
   ]
@@ -72,6 +78,7 @@ Deno.test("inspect takes every combination that makes sense", () => {
     "a",
   );
   check("--physical=4096", "a");
+  check("--core-txt", "--kernel=k", "--modules=m", "--spool=s", "--private-key=k", "a");
   check("--private-key=k", "--output=o", "a");
   assertEquals(parseCommand(inspectCommand, ["--virtual=0XFF", "a"]) !== "help", true);
 });
