@@ -63,6 +63,11 @@ export class ProgressBar {
     }, REFRESH_MS);
   }
 
+  /** Writes a line of its own; the bar comes again below it. */
+  readonly say = (line: string): void => {
+    write(`${this.#timer === undefined ? "" : ERASE_LINE}${escapeLine(line)}\n`);
+  };
+
   /** Removes the bar. */
   stop(): void {
     if (this.#timer === undefined) return;

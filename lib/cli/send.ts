@@ -16,6 +16,7 @@ import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
 import { ProgressBar } from "./progress.ts";
+import { sayWaiting } from "./waiting.ts";
 
 /** Runs `netdump send`: 0 only if the server acknowledged FINISHED. */
 export async function runSend(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
@@ -32,11 +33,15 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   let bar: ProgressBar | undefined;
+  let waiting: Disposable | undefined;
   try {
     const result = await sendDump(job, interrupt.signal, (watch) => {
       for (const warning of watch.warnings) console.error(`netdump: warning: ${escapeLine(warning)}`);
-      if (!options.quiet) bar = showProgress(job.dump.path, watch);
+      if (options.quiet) return;
+      bar = showProgress(job.dump.path, watch);
+      waiting = sayWaiting(job.server.host, watch.isAnswered, bar.say);
     });
+    waiting?.[Symbol.dispose]();
     bar?.stop();
     if (options.json) await writeStdout(toJsonLine(result) + "\n");
     if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
@@ -46,6 +51,7 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
     if (error instanceof SendError) throw new OperationError(error.message);
     throw error;
   } finally {
+    waiting?.[Symbol.dispose]();
     bar?.stop();
     for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
   }

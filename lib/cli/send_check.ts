@@ -5,7 +5,8 @@
  */
 import { HERALD_PORT, MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { type CheckResult, checkServer } from "../send/check.ts";
-import { openSocket, resolveServer } from "../send/endpoints.ts";
+import { addressTowards, ANY_ADDRESS, openSocket, resolveServer } from "../send/endpoints.ts";
+import { openClientWay } from "../udp/open.ts";
 import { SendError } from "../send/failure.ts";
 import { DenoClientSocket } from "../udp/client_socket.ts";
 import { escapeLine } from "../text/escape.ts";
@@ -15,9 +16,7 @@ import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
 import { keepOnly } from "./permissions.ts";
-
-/** Whoever is waited for is named after this. */
-const WAITING_MS = 1500;
+import { sayWaiting } from "./waiting.ts";
 
 /** Runs the check: 0 only if a kernel's dump would be taken. */
 export async function runCheck({ options }: Invocation<typeof sendCommand>): Promise<ExitStatus> {
@@ -25,17 +24,17 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
   if (new TextEncoder().encode(path ?? "").byteLength >= MAX_HERALD_PATH_SIZE) {
     throw new UsageError(`Option --path: expected at most ${MAX_HERALD_PATH_SIZE - 1} bytes`);
   }
-  await keepOnly("read", "net", "sys");
+  await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  const waiting = setTimeout(() => {
-    if (!options.quiet) console.error(escapeLine(`Waiting for an answer from ${server.host} ...`));
-  }, WAITING_MS);
+  using _waiting = sayWaiting(options.quiet ? null : server.host);
   try {
     const address = await resolveServer(server.host);
-    const conn = openSocket(client ?? "0.0.0.0", options["client-port"]);
+    const { route } = await openClientWay(!options["no-native"]);
+    const from = client ?? addressTowards(address, route(ANY_ADDRESS, address)?.local);
+    const conn = openSocket(from, options["client-port"]);
     const job = {
       path,
       retries,
@@ -51,7 +50,6 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
     if (error instanceof SendError) throw new OperationError(error.message);
     throw error;
   } finally {
-    clearTimeout(waiting);
     for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
   }
 }

@@ -8,7 +8,7 @@ import { parseAddress } from "../protocol/ipv4.ts";
 import { quote } from "../text/escape.ts";
 import { SendError } from "./failure.ts";
 import { findPortOwner } from "../os/port_owner.ts";
-import { describeError } from "../os/system_error.ts";
+import { describeError, errorCode } from "../os/system_error.ts";
 
 /**
  * Resolves a server's name with the system's resolver, so that `/etc/hosts` counts.
@@ -21,7 +21,7 @@ export async function resolveServer(host: string): Promise<string> {
   try {
     return await lookupAddress(host);
   } catch (error) {
-    throw new SendError(`Cannot find an IPv4 address of ${quote(host)}: ${describeError(error)}`);
+    throw new SendError(`Cannot find an IPv4 address of ${quote(host)}: ${describeLookup(error)}`);
   }
 }
 
@@ -30,6 +30,50 @@ function lookupAddress(host: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   lookup(host, { family: 4 }, (error, address) => error === null ? resolve(address) : reject(error));
   return promise;
+}
+
+function describeLookup(error: unknown): string {
+  switch (errorCode(error)) {
+    case "ENOTFOUND":
+      return "no name server and no hosts file has one";
+    case "EAI_AGAIN":
+      return "no name server answers";
+    default:
+      return describeError(error);
+  }
+}
+
+/** Any of this machine's addresses. */
+export const ANY_ADDRESS = "0.0.0.0";
+
+/**
+ * The local address that reaches a server. A socket bound to it leaves the port to others on this machine that send from another.
+ *
+ * @param ofRoute what the system says of the route; else this machine's interfaces tell, as far as they do
+ * @returns {@linkcode ANY_ADDRESS} if nothing tells
+ */
+export function addressTowards(
+  server: string,
+  ofRoute: string | undefined,
+  interfaces: readonly Interface[] = Deno.networkInterfaces(),
+): string {
+  if (ofRoute !== undefined) return ofRoute;
+  const own = interfaces.filter(({ family }) => family === "IPv4");
+  if (own.some(({ address }) => address === server)) return server;
+  const near = own.find(({ address, netmask }) => isInNetwork(server, address, netmask));
+  if (near !== undefined) return near.address;
+  // By a router: clear only where there is one address to send from.
+  const outward = own.filter(({ address }) => !address.startsWith("127."));
+  return outward.length === 1 ? outward[0]!.address : ANY_ADDRESS;
+}
+
+/** What is looked at of an interface's address. */
+type Interface = Pick<Deno.NetworkInterfaceInfo, "family" | "address" | "netmask">;
+
+/** Whether an address is in the network of an interface's. */
+function isInNetwork(address: string, ofInterface: string, netmask: string): boolean {
+  const [a, b, mask] = [address, ofInterface, netmask].map(parseAddress);
+  return a !== undefined && b !== undefined && mask !== undefined && ((a ^ b) & mask) === 0;
 }
 
 /**

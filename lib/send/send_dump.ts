@@ -12,7 +12,7 @@ import {
 } from "../protocol/message.ts";
 import { type DumpChoice, loadDump, type LoadedDump } from "./load_dump.ts";
 import { openClientWay } from "../udp/open.ts";
-import { openSocket, resolveServer } from "./endpoints.ts";
+import { addressTowards, ANY_ADDRESS, openSocket, resolveServer } from "./endpoints.ts";
 import { SendError } from "./failure.ts";
 import { ETHERNET_MTU, mtuTowards } from "../os/interface_mtu.ts";
 import { KernelSender, POLL_INTERVAL_MS } from "./sender/kernel_sender.ts";
@@ -86,6 +86,8 @@ export interface SendResult {
 /** What can be watched while a dump is sent. */
 export interface Watch {
   readonly dataSize: number;
+  /** Whether the server has answered. */
+  readonly isAnswered: () => boolean;
   readonly sender: Sender;
   readonly warnings: readonly string[];
 }
@@ -107,15 +109,17 @@ export async function sendDump(
   const dump = await loadDump(job.dump);
   try {
     const server = { address: await resolveServer(job.server.host), port: job.server.port ?? HERALD_PORT };
-    const client = { address: job.client.address ?? "0.0.0.0", port: job.client.port };
+    const route = way.route(job.client.address ?? ANY_ADDRESS, server.address);
+    const client = {
+      address: job.client.address ?? addressTowards(server.address, route?.local),
+      port: job.client.port,
+    };
     const herald = job.path === undefined ? new Uint8Array() : new TextEncoder().encode(`${job.path}\0`);
     const payloads = { herald, header: dump.header.bytes, key: dump.key };
     const socket = openSocket(client.address, client.port);
     // A kernel never dumps over loopback: an imitated one is given an Ethernet.
     const mtu = job.mtu ??
-      (job.kernel === undefined
-        ? mtuTowards(server.address, way.routeMtu(client.address, server.address))
-        : ETHERNET_MTU);
+      (job.kernel === undefined ? mtuTowards(server.address, route?.mtu) : ETHERNET_MTU);
     const sender = makeSender(job, dump, herald.byteLength, payloadSize(job, mtu));
     const transmitter = new Transmitter({
       sender,
@@ -125,7 +129,10 @@ export async function sendDump(
       payloads,
       rate: makeRateLimit(job, sender.payloadSize),
     });
-    onStart({ dataSize: dump.open.dataSize, sender, warnings: dump.header.warnings });
+    onStart({
+      ...{ dataSize: dump.open.dataSize, sender, warnings: dump.header.warnings },
+      isAnswered: () => transmitter.serverPort !== undefined,
+    });
     const startedAt = performance.now();
     const failure = await transmitter.run(signal).then(() => undefined, (error: unknown) => error);
     if (failure !== undefined && !(failure instanceof SendError)) throw failure;

@@ -16,7 +16,7 @@ import { DenoSockets } from "./deno_socket.ts";
 import { openLibc } from "./native_abi.ts";
 import { NativeMover } from "./native_mover.ts";
 import { type NativeAbilities, NativeSockets } from "./native_socket.ts";
-import { openRouteMtu, type RouteMtu } from "./route_mtu.ts";
+import { type AskRoute, openRoutes } from "./route.ts";
 
 /** Sizes of the trial's datagrams: a jumbo frame, then more than one call's, empty, small and of an Ethernet. */
 const TRIAL_SIZES = [8972, ...Array.from({ length: 12 }, () => [0, 1, 28, 1472, 24, 2]).flat()];
@@ -41,8 +41,8 @@ export async function openSockets(address: string | null): Promise<DatagramSocke
 export interface ClientWay {
   /** Makes a client's socket around one of Deno's, whose owner it is from then on. */
   open(conn: Deno.DatagramConn, onError: OnSendError): ClientSocket;
-  /** The MTU of the route to a server; `undefined` where that cannot be asked. */
-  readonly routeMtu: RouteMtu;
+  /** Asks for the route to a server. */
+  readonly route: AskRoute;
 }
 
 /**
@@ -53,7 +53,7 @@ export interface ClientWay {
 export async function openClientWay(native: boolean): Promise<ClientWay> {
   const libc = native ? openLibc() : undefined;
   const mover = libc && new NativeMover(libc);
-  const routeMtu = mover && openRouteMtu(mover);
+  const route = mover && openRoutes(mover);
   await Deno.permissions.revoke({ name: "ffi" });
   const isGood = mover !== undefined && (await tryMover(mover, "127.0.0.1"))?.segments === true;
   return {
@@ -63,7 +63,7 @@ export async function openClientWay(native: boolean): Promise<ClientWay> {
       mover.askReceiveBuffer(fd);
       return new NativeClientSocket(conn, onError, mover, fd);
     },
-    routeMtu: routeMtu ?? (() => undefined),
+    route: route ?? (() => undefined),
   };
 }
 

@@ -33,7 +33,7 @@ import {
 } from "./options.ts";
 import { printCoreText, printMember, printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
-import { writeStdout } from "../output.ts";
+import { OutputError, writeStdout } from "../output.ts";
 import type { Invocation } from "../parse.ts";
 import { ByteProgress } from "../byte_progress.ts";
 
@@ -66,6 +66,8 @@ export async function runInspect(
         : await inspectFile(path, options, privateKey, { index, count: operands.length });
       failed ||= !good;
     } catch (error) {
+      // Whatever is wrong there, it is not the dump.
+      if (error instanceof OutputError) throw error;
       const message = describeFailure(path, error);
       console.error(`netdump: ${message}`);
       if (options.json) await writeStdout(toJsonLine(makeUnreadableReport(path, message)) + "\n");
