@@ -32,8 +32,9 @@ export type AskRoute = (client: string, server: string) => Route | undefined;
 export function openRoutes(mover: NativeMover): AskRoute | undefined {
   const libc = openLibrary(SYMBOLS);
   return libc && ((client, server) => {
-    const conn = Deno.listenDatagram({ transport: "udp", hostname: client, port: 0 });
+    let conn: Deno.DatagramConn | undefined;
     try {
+      conn = Deno.listenDatagram({ transport: "udp", hostname: client, port: 0 });
       const fd = mover.descriptorOf(conn.addr as Deno.NetAddr);
       const address = parseAddress(server);
       if (fd === undefined || address === undefined) return undefined;
@@ -52,8 +53,11 @@ export function openRoutes(mover: NativeMover): AskRoute | undefined {
         local: formatAddress(name.getUint32(Layout.ADDRESS)),
         mtu: failed === 0 ? value[0] : undefined,
       };
+    } catch {
+      // The address is not this machine's: whoever sends from it will tell.
+      return undefined;
     } finally {
-      conn.close();
+      conn?.close();
     }
   });
 }
