@@ -7,7 +7,13 @@
 
 /** Behind a word and an equals sign or in parentheses, what a number stands for: a thread, a process, a CPU, a time. */
 const IDENTIFIER =
-  /\b(tid|td|pid|ppid|lwp|cpu|cpuid|apic id|uid|ino|inode|inum|block|blkno|lbn|gen|seq|refcnt|refcount|time)( ?[=:#]? ?)-?\d{1,20}\b/gi;
+  /\b(tid|td|pid|ppid|lwp|cpu|cpuid|apic id|uid|ino|inode|inum|block|blkno|bno|lbn|offset|txg|guid|gen|seq|refcnt|refcount|time|ticks)( ?[=:#]? ?)-?\d{1,20}\b/gi;
+/** One of several locks, queues or threads that are alike: `sched lock 3`, `rx(2)`, `swi1: netisr 2`, `irq17`. */
+const ONE_OF_MANY = /\b((?:sched lock|netisr|rx|tx|rxq|txq|queue|irq|swi|worker)[ (:]?)\d{1,5}\b/gi;
+/** A word of memory that somebody wrote to: `val=deadc0de`. */
+const WORD = /\b(val=)[0-9a-f]{1,16}\b/gi;
+/** Addresses of IPv4 and of Ethernet. */
+const NETWORK_ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/gi;
 /** Hexadecimal numbers of any length; offsets behind a plus sign tell one bug from another. */
 const HEX = /(?<!\+)\b0x[0-9a-f]{1,32}\b/gi;
 /** Addresses without their `0x`, with a letter and a digit in them. */
@@ -29,6 +35,9 @@ const FRAMES = 3;
 export function maskPanic(panic: string): string {
   return panic.trim().replace(/\s+/g, " ").slice(0, LONGEST)
     .replace(IDENTIFIER, "$1$2*")
+    .replace(ONE_OF_MANY, "$1*")
+    .replace(WORD, "$1*")
+    .replace(NETWORK_ADDRESS, "*")
     .replace(HEX, "0x*")
     .replace(BARE_HEX, "0x*")
     .replace(UNIT, "$1*")

@@ -28,6 +28,25 @@ Deno.test("maskPanic() masks what differs between two panics of one bug, and not
       "mutex foo owned at /usr/src/sys/kern/kern_mutex.c:283",
     ],
     ["deadbeef is a word", "deadbeef is a word"],
+    [
+      "spin lock 0xffffffff81c7a4b1 (sched lock 11) held by 0xfffff80003c5e000 (tid 100059) too long",
+      "spin lock 0x* (sched lock *) held by 0x* (tid *) too long",
+    ],
+    [
+      "Memory modified after free 0xfffff80003c5e000(248) val=0 @ 0xfffff80003c5e010",
+      "Memory modified after free 0x*(248) val=* @ 0x*",
+    ],
+    ["recursed on non-recursive mutex ix3:rx(2):call", "recursed on non-recursive mutex ix*:rx(*):call"],
+    ["thread 100117 (swi1: netisr 2)", "thread * (swi*: netisr *)"],
+    [
+      "freeing free block, dev = ada1p2, bno = 77, fs = /",
+      "freeing free block, dev = ada*p2, bno = *, fs = /",
+    ],
+    ["allocated segment(offset=999 size=4096)", "allocated segment(offset=* size=4096)"],
+    ["in_pcblookup_local: wild addr 192.0.2.4", "in_pcblookup_local: wild addr *"],
+    ["bridge0: duplicate 00:53:00:aa:bb:01", "bridge*: duplicate *"],
+    ["write error = 5", "write error = 5"],
+    ["Assertion x == 1 failed at /usr/src/a.c:11", "Assertion x == 1 failed at /usr/src/a.c:11"],
   ];
   for (const [panic, masked] of rows) assertEquals(maskPanic(panic), masked);
 });
