@@ -15,7 +15,7 @@ import type { DumpFiles, FoundDumps } from "./find_dumps.ts";
 /** Beside the server's own `.netdump`, whose owner matters to the server. */
 const NAME = ".netdump.inspected";
 /** A new number where the facts become others, or are found otherwise. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** A directory with fewer dumps is read quickly, and gets no file that nobody asked for. */
 const FEWEST = 20;
 /** Some hundred bytes each; what is beyond is read again the next time. */
