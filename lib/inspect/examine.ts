@@ -7,7 +7,7 @@
 import { basename } from "@std/path";
 import type { Memory } from "../kerneldump/memory.ts";
 import { findPanic } from "../kerneldump/messages/message_text.ts";
-import { type Problem, problem } from "../kerneldump/problem.ts";
+import { completeness, type Problem, problem } from "../kerneldump/problem.ts";
 import { parseDumpName } from "../kerneldump/files/dump_name.ts";
 import { readCompanions } from "./open/companions.ts";
 import { openContainer } from "./open/container.ts";
@@ -93,22 +93,49 @@ type Examined = Omit<Examination, "close">;
 
 async function examineContainer(task: Task): Promise<Examined> {
   switch (task.container.identity.kind) {
-    case "info":
-      return withoutDump(await examineInfo(task));
     case "key":
       return withoutDump(await examineKey(task));
     case "kernel-dump-header":
       return withoutDump(examineHeader(task));
+    default: {
+      const text = await examineText(task);
+      return text === null ? await examineDump(task) : withoutDump(text);
+    }
+  }
+}
+
+/** Examines a text that lies beside dumps; `null` if the file is none. */
+async function examineText(task: Task): Promise<Findings | null> {
+  const { kind } = task.container.identity;
+  switch (kind) {
+    case "info":
+      return await examineInfo(task);
     case "core-txt":
-      return withoutDump(await examineCoreText(task));
+      return await examineCoreText(task);
     case "bounds":
     case "minfree":
-      return withoutDump(
-        makeFindings(task, { kind: task.container.identity.kind, header: null, problems: [] }),
-      );
+      return makeFindings(task, { kind, header: null, problems: [] });
     default:
-      return await examineDump(task);
+      return null;
   }
+}
+
+/** A text may have been compressed to be sent to somebody: it is what it is below that. */
+async function examineTextBelow(
+  task: Task,
+  opened: OpenedLayers,
+  plain: number | null,
+  problems: readonly Problem[],
+): Promise<Findings | null> {
+  const container = { ...task.container, source: opened.source, identity: opened.identity };
+  const found = opened.layers.length === 0 ? null : await examineText({ ...task, container });
+  return found === null ? null : {
+    ...found,
+    layers: opened.layers,
+    plainSize: plain,
+    complete: completeness(problems) === false ? false : found.complete,
+    problems: [...found.problems, ...problems],
+  };
 }
 
 function withoutDump(findings: Findings): Examined {
@@ -126,6 +153,11 @@ async function examineDump(task: Task): Promise<Examined> {
   });
   const streams = await readLayers(opened, options);
   const plain = plainSize(opened, streams);
+  const streamProblems = streams.flatMap((result, i) =>
+    result === null ? [] : judgeStream(opened.compressed[i]!, result, header?.dumpLength ?? null)
+  );
+  const text = await examineTextBelow(task, opened, plain, streamProblems);
+  if (text !== null) return withoutDump(text);
   const contents = await readContents(task, opened, plain);
   const sizes = { plain, expected: contents.expectedSize };
   const panic = contents.messages === null ? null : findPanic(contents.messages) ?? null;
@@ -141,9 +173,7 @@ async function examineDump(task: Task): Promise<Examined> {
     ...companions.problems,
     ...opened.problems,
     ...contents.problems,
-    ...streams.flatMap((result, i) =>
-      result === null ? [] : judgeStream(opened.compressed[i]!, result, header?.dumpLength ?? null)
-    ),
+    ...streamProblems,
     ...(header === null ? [] : judgeHeader(task, header, contents)),
     ...(header === null ? [] : judgeLength(header, opened, sizes)),
     ...judgeUnread(header, opened, streams),

@@ -22,7 +22,7 @@ const INFO_LIMIT = 2 ** 20;
 
 /** Examines an info file. */
 export async function examineInfo(task: Task): Promise<Findings> {
-  const info = parseInfo(decodeUtf8(await task.file.read(0, INFO_LIMIT))) ?? null;
+  const info = parseInfo(decodeUtf8(await task.container.source.read(0, INFO_LIMIT))) ?? null;
   const header = info === null ? null : factsOfInfo(task.name, info);
   const problems = [
     ...(info === null ? [] : [...judgeInfo(info), ...judgeEnd(info)]),
@@ -46,8 +46,8 @@ const CORE_TEXT_LIMIT = 32 * 2 ** 20;
 
 /** Examines crashinfo's report: it is read, not judged. */
 export async function examineCoreText(task: Task): Promise<Findings> {
-  const size = Math.min(task.file.size, CORE_TEXT_LIMIT);
-  const bytes = await readSpan(task.file.read.bind(task.file), 0, size);
+  const { source } = task.container;
+  const bytes = await readSpan(source.read.bind(source), 0, CORE_TEXT_LIMIT);
   const coreText = parseCoreText(decodeUtf8(bytes));
   return makeFindings(task, {
     kind: "core-txt",

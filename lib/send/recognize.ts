@@ -9,8 +9,7 @@ import { decompressGzip } from "../bytes/gzip/member.ts";
 import { decompressZstd } from "../bytes/zstd/frame.ts";
 import { searchDeviceImage } from "../kerneldump/device/device_search.ts";
 import { readNewerDeviceImage } from "../kerneldump/device/newer_device.ts";
-import { identify, type Identity, SAMPLE_END_SIZE } from "../kerneldump/identify.ts";
-import { MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
+import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { FileSource } from "../os/file_source.ts";
 import { describeError } from "../os/system_error.ts";
 import { quote } from "../text/escape.ts";
@@ -41,11 +40,21 @@ export async function refuseWhatIsNoDump(
   const what = await reading(path, async (file) => {
     const end = await file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE);
     const identity = identify({ name, start, end, size });
-    if (identity.kind !== "unknown") return NO_DUMPS[identity.kind] ?? null;
-    return identity.hint ?? (await holdsDevice(file, size) ? NO_DUMPS["device-image"] : null);
+    const known = whatInstead(identity);
+    if (known !== null || identity.kind === "unknown") {
+      return known ?? (await holdsDevice(file, size) ? NO_DUMPS["device-image"] : null);
+    }
+    if (identity.kind !== "compressed") return null;
+    const { plain } = await readBelow(file, identity.compression);
+    const below = whatInstead(identify({ name: "", start: plain, end: null, size: null }));
+    return below === null ? null : `${below}, compressed`;
   });
   if (what === null) return;
   throw new SendError(`Cannot send ${quote(path)}: it is ${what}; --force sends it all the same`);
+}
+
+function whatInstead(identity: Identity): string | null {
+  return identity.kind === "unknown" ? identity.hint : NO_DUMPS[identity.kind] ?? null;
 }
 
 /** What begins and ends like nothing is searched this far for a dump device: the image of a disk may have one in it. */
@@ -68,17 +77,18 @@ export interface Beginning {
 export async function readBeginning(path: string, start: Uint8Array): Promise<Beginning> {
   const identity = identify({ name: "", start, end: null, size: null });
   if (identity.kind !== "compressed") return { plain: start, compression: "none" };
-  const { compression } = identity;
-  return await reading(path, async (file) => {
-    const stream = new StreamSource(() =>
-      compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
-    );
-    try {
-      return { plain: (await stream.read(0, MINIDUMP_HEADER_SIZE)).slice(), compression };
-    } finally {
-      stream.close();
-    }
-  });
+  return await reading(path, (file) => readBelow(file, identity.compression));
+}
+
+async function readBelow(file: FileSource, compression: "gzip" | "zstd"): Promise<Beginning> {
+  const stream = new StreamSource(() =>
+    compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
+  );
+  try {
+    return { plain: (await stream.read(0, SAMPLE_START_SIZE)).slice(), compression };
+  } finally {
+    stream.close();
+  }
 }
 
 async function reading<T>(path: string, use: (file: FileSource) => Promise<T>): Promise<T> {

@@ -5,7 +5,8 @@ import type { Findings } from "../../lib/inspect/findings.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { formatFindings } from "../../lib/inspect/tell/text.ts";
 import { styleFor } from "../../lib/text/style.ts";
-import { codes, look, minidumpWithMessages } from "./dumps.ts";
+import { compress } from "../bytes/compressed_data.ts";
+import { codes, look, minidumpWithMessages, receivedDump } from "./dumps.ts";
 
 const text = (findings: Findings) => formatFindings(findings, styleFor(false, true));
 
@@ -100,6 +101,33 @@ Deno.test("inspect escapes what a report says", async () => {
   const shown = text(await look("core.txt.0", { "core.txt.0": hostile }));
   assert(!shown.includes("\x07") && !shown.includes("\x1b"));
 });
+
+for (const format of ["gzip", "zstd"] as const) {
+  Deno.test(`inspect reads a report and an info file below ${format}, and measures them against no dump`, async () => {
+    const bytes = (text: string) => compress(format, new TextEncoder().encode(text), 3);
+    const files = {
+      ...receivedDump("0", minidumpWithMessages()),
+      "core.txt.0.gz": await bytes(CORE_TEXT),
+      "info.0.gz": await bytes(OLD_INFO + "  Bounds: 1\n"),
+      "info.1.gz": (await bytes(OLD_INFO + "  Bounds: 1\n")).slice(0, -9),
+    };
+    const report = await look("core.txt.0.gz", files);
+    assertEquals([report.kind, report.layers, report.complete, codes(report)], [
+      "core-txt",
+      [format],
+      null,
+      [],
+    ]);
+    assertEquals(report.summary.host, "w1.example.org");
+    assertStringIncludes(text(report), `crashinfo's report of a dump`);
+    assertStringIncludes(text(report), `below ${format}; plain `);
+    const info = await look("info.0.gz", files);
+    assertEquals([info.kind, info.complete, codes(info)], ["info", true, []]);
+    assertEquals(info.header?.hostname, "old.example.org");
+    const cut = await look("info.1.gz", files);
+    assertEquals([cut.complete, codes(cut).includes("compressed-truncated")], [false, true]);
+  });
+}
 
 Deno.test("inspect calls bounds and minfree what they are", async () => {
   const files = { bounds: "3\n", "bounds.w1": "12\n", minfree: "2048\n" };

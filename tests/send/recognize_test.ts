@@ -114,6 +114,14 @@ Deno.test("loadDump() refuses what is recognized as no dump with what it is, unl
     ["cut.img", device.subarray(0, -512), "it is the image of a dump device, with the dump in it;"],
     ["vmcore.0.bz2", concatenate([new TextEncoder().encode("BZh91AY&SY"), new Uint8Array(90)]), "bzip2 -d"],
   ];
+  for (const format of ["gzip", "zstd"] as const) {
+    const report = new TextEncoder().encode("w1 dumped core - see /var/crash/vmcore.0\n");
+    rows.push([
+      "core.txt.0.z",
+      await compress(format, report, 3),
+      "crashinfo's report of a dump, compressed;",
+    ]);
+  }
   for (const [name, content, what] of rows) {
     await assertRejects(() => load(name, { [name]: content }), SendError, what);
     const forced = await load(name, { [name]: content }, true);
