@@ -60,11 +60,15 @@ interface State extends StackPlace {
 
 type Step = State | StackEnd;
 
-/** Unwinds a thread's stack. */
+/**
+ * Unwinds a thread's stack.
+ *
+ * @param registers as its pcb has them
+ */
 export async function unwind(context: Unwinding, registers: Registers): Promise<Stack> {
   const frames: Frame[] = [];
   const seen = new Set<string>();
-  let state = stateOf(context.machine, registers, false);
+  let state = stateOf(context.machine, afterReturn(context.machine, registers), false);
   while (frames.length < MAX_FRAMES) {
     const key = `${state.pc} ${state.stackPointer} ${state.framePointer}`;
     if (seen.has(key)) return { frames, end: "loop" };
@@ -91,6 +95,11 @@ export async function unwind(context: Unwinding, registers: Registers): Promise<
 function atPc(place: CodePlace | null, pc: bigint): CodePlace | null {
   if (place?.symbol === undefined) return place;
   return { ...place, offset: Number(pc - place.symbol.address) };
+}
+
+function afterReturn({ stackPointer, pcbReturnSize }: Machine, registers: Registers): Registers {
+  const saved = registers.get(stackPointer);
+  return saved === undefined ? registers : new Map(registers).set(stackPointer, saved + pcbReturnSize);
 }
 
 function stateOf(machine: Machine, registers: Registers, interrupted: boolean): State {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KernelMemory } from "../kernel_memory.ts";
-import { type InterruptedCode, type Machine, readStruct, readWords, type StackPlace } from "./machine.ts";
+import { type Machine, readStruct, readWords } from "./machine.ts";
+import { x86CallerWithoutFrame } from "./x86_prologue.ts";
 import { PAGE_FAULT, x86EntryKind, x86TrapName } from "./x86_traps.ts";
 
 const FORMAT = { littleEndian: true, wordSize: 8 } as const;
@@ -60,6 +60,7 @@ export const amd64: Machine = {
   record: { saved: 0n, returns: 8n, callerStack: 16n },
   pcbBytes: 64,
   decodePcb: (pcb) => readWords(pcb, FORMAT, PCB),
+  pcbReturnSize: 8n,
   canonical: (address) => address,
   entryKind: x86EntryKind,
   async readTrapFrame(memory, { stackPointer, framePointer }, kind) {
@@ -87,25 +88,5 @@ export const amd64: Machine = {
       registers,
     };
   },
-  callerWithoutFrame,
+  callerWithoutFrame: x86CallerWithoutFrame,
 };
-
-/** Tells prologues and epilogues by their instructions: push %rbp, mov %rsp,%rbp, ret. */
-async function callerWithoutFrame(
-  memory: KernelMemory,
-  { place, functionStart, inText }: InterruptedCode,
-): Promise<StackPlace | null> {
-  const { pc, stackPointer, framePointer } = place;
-  if (stackPointer === null) return null;
-  const code = await memory.read(pc, 3);
-  let pushed = 0n;
-  if (inText && code !== null) {
-    const [first, second, third] = code;
-    const afterPush = first === 0x48 && second === 0x89 && third === 0xe5;
-    if (!afterPush && first !== 0x55 && first !== 0xc3 && pc !== functionStart) return null;
-    if (afterPush && pc !== functionStart) pushed = 8n;
-  }
-  const returns = await memory.word(stackPointer + pushed);
-  if (returns === null) return null;
-  return { pc: returns, stackPointer: stackPointer + pushed + 8n, framePointer };
-}

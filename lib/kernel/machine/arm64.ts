@@ -56,6 +56,7 @@ export const arm64: Machine = {
   record: { saved: 0n, returns: 8n, callerStack: 16n },
   pcbBytes: 264,
   decodePcb: (pcb, facts) => readWords(pcb, FORMAT, hasOldPcb(facts) ? OLD_PCB : NEW_PCB),
+  pcbReturnSize: 0n,
   canonical,
   entryKind(name) {
     const match = ENTRY.exec(name);

@@ -5,6 +5,7 @@
  */
 
 import { type Machine, readStruct, readWords } from "./machine.ts";
+import { x86CallerWithoutFrame } from "./x86_prologue.ts";
 import { x86EntryKind, x86TrapName } from "./x86_traps.ts";
 
 const FORMAT = { littleEndian: true, wordSize: 4 } as const;
@@ -43,6 +44,7 @@ export const i386: Machine = {
   record: { saved: 0n, returns: 4n, callerStack: 8n },
   pcbBytes: 24,
   decodePcb: (pcb) => readWords(pcb, FORMAT, PCB),
+  pcbReturnSize: 4n,
   canonical: (address) => address,
   entryKind: x86EntryKind,
   async readTrapFrame(memory, { pc, framePointer }, kind) {
@@ -69,18 +71,5 @@ export const i386: Machine = {
       registers,
     };
   },
-  async callerWithoutFrame(memory, { place, functionStart, inText }) {
-    const { pc, stackPointer, framePointer } = place;
-    if (stackPointer === null) return null;
-    const code = await memory.read(pc, 2);
-    let pushed = 0n;
-    if (inText && code !== null) {
-      const afterPush = code[0] === 0x89 && code[1] === 0xe5;
-      if (!afterPush && code[0] !== 0x55 && code[0] !== 0xc3 && pc !== functionStart) return null;
-      if (afterPush && pc !== functionStart) pushed = 4n;
-    }
-    const returns = await memory.word(stackPointer + pushed);
-    if (returns === null) return null;
-    return { pc: returns, stackPointer: stackPointer + pushed + 4n, framePointer };
-  },
+  callerWithoutFrame: x86CallerWithoutFrame,
 };

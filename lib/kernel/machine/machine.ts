@@ -71,6 +71,8 @@ export interface Machine {
   readonly pcbBytes: number;
   /** The registers in a pcb, with the program counter. */
   decodePcb(pcb: DataView, facts: ReleaseFacts): Map<string, bigint>;
+  /** What the stack pointer of a pcb grows by when the call that filled it returns: the address it still points to. */
+  readonly pcbReturnSize: bigint;
   /** Makes a return address one that can be looked up. */
   canonical(address: bigint): bigint;
   /** Whether a function is an entry into the kernel, behind whose frame a trap frame lies. */

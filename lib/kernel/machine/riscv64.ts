@@ -72,6 +72,7 @@ export const riscv64: Machine = {
     const saved = osreldate !== null && osreldate < SMALL_PCB_SINCE ? 88 : 32;
     return readWords(pcb, FORMAT, { pc: 0, sp: 8, gp: 16, tp: 24, ...consecutive(SAVED, saved) });
   },
+  pcbReturnSize: 0n,
   canonical: (address) => address,
   entryKind: (name) => /^cpu_exception_handler(?:_supervisor|_user)?$/.test(name) ? "trap" : null,
   async readTrapFrame(memory, { stackPointer }, kind) {

@@ -46,7 +46,6 @@ const TRAPS = new Set([
   // It leaves a trap frame for where the thread will go in user mode.
   "fork_trampoline",
   "Xdblfault",
-  "dblfault_handler",
 ]);
 const SYSCALLS = /^(?:Xfast_syscall(?:_pti)?|fast_syscall_common|Xint0x80_syscall|Xlcall_syscall)$/;
 const INTERRUPTS =

@@ -1,0 +1,194 @@
+import { assert, assertEquals } from "@std/assert";
+import type { ThreadStack } from "../../lib/kernel/kernel.ts";
+import { allStacks, codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
+import { type GdbFrame, gdbFrames } from "./gdb.ts";
+import { madeMinidump } from "./made_dump.ts";
+import { type CrashedKernel, type MadeKernel, makeKernel, type Target, TARGETS } from "./made_kernel.ts";
+
+/** The crashes that `made/kern.c` has. */
+const CRASHES: Readonly<Record<string, number>> = {
+  "a panic through functions that never return": 0,
+  "a fault in a static function that inline code called": 1,
+  "a fault in a module": 2,
+  "a call of NULL": 3,
+  "a double fault on a stack of its own": 5,
+  "a fault at the end of a recursion": 6,
+  "a panic in an interrupt": 7,
+  "a fault while a fault is handled": 8,
+  "a panic on the NMI stack": 9,
+  "a call of memory that is gone": 10,
+  "a fault in the kernel that a module called": 11,
+};
+
+/** The crash of `made/victims.c`: where a break was set. */
+const STOPPED = 4;
+
+/** How much of the kernel is at hand beside the dump. */
+type Files = "debug files" | "kernel and module" | "the dump alone";
+
+/** A thread's frames, as both sides can be compared. */
+function ours({ frames }: ThreadStack, files: Files): string[] {
+  return frames.map(({ pc, inline, symbol, function: name, file, line, trap }) =>
+    described(files, {
+      pc: `0x${pc.toString(16)}`,
+      kind: inline ? "inline" : trap === null ? "normal" : "trap",
+      name: name ?? symbol,
+      file: file?.split("/").at(-1) ?? null,
+      line,
+    })
+  );
+}
+
+function theirs(frames: readonly GdbFrame[], files: Files): string[] {
+  return frames.filter(({ kind }) => files === "debug files" || kind !== "inline").map((frame, i) => {
+    // A thread that never ran has left no frame.
+    const kind = i === 0 && frame.kind === "trap" ? "normal" : frame.kind;
+    const isNameless = files === "the dump alone" && frame.file === "module.c";
+    return described(files, { ...frame, kind, name: isNameless ? null : frame.name });
+  });
+}
+
+function described(files: Files, { pc, kind, name, file, line }: GdbFrame): string {
+  return `${pc} ${plain(name)} ${kind}${files === "debug files" ? ` ${file}:${line}` : ""}`;
+}
+
+/** Without what the compiler appends: `.constprop.0`. */
+function plain(name: string | null): string | null {
+  return name?.replace(/\..*$/, "") ?? null;
+}
+
+async function open(crashed: CrashedKernel, files: Files) {
+  const { kernel, debug, module, moduleDebug } = crashed.made;
+  const isDebug = files === "debug files";
+  return await openDumpedKernel(
+    madeMinidump(crashed),
+    files === "the dump alone" ? NO_FILES : {
+      kernel: await codeFile("kernel", kernel, isDebug ? debug : undefined),
+      module: (name) => codeFile(name, module, isDebug ? moduleDebug : undefined),
+    },
+  );
+}
+
+async function compare(crashed: CrashedKernel, frames: Map<number, readonly GdbFrame[]>, files: Files) {
+  const kernel = await open(crashed, files);
+  assert(kernel !== null);
+  assertEquals(kernel.matches, files === "the dump alone" ? null : true);
+  const stacks = await allStacks(kernel);
+  assertEquals(
+    stacks.map(({ thread }) => thread.tid).toSorted((a, b) => a - b),
+    crashed.threads.map(({ tid }) => tid).toSorted((a, b) => a - b),
+  );
+  for (const stack of stacks) {
+    const { tid } = stack.thread;
+    assertEquals(stack.crashed, tid === 100110);
+    const expected = theirs(frames.get(tid) ?? [], files);
+    assertEquals({ tid, frames: ours(stack, files) }, { tid, frames: expected });
+  }
+}
+
+const ALL: readonly Files[] = ["debug files", "kernel and module", "the dump alone"];
+
+async function compareAll(
+  crashes: ReadonlyMap<string, CrashedKernel>,
+  made: MadeKernel,
+  all: readonly Files[] = ALL,
+): Promise<void> {
+  const frames = await gdbFrames(made, [...crashes.values()]);
+  for (const [i, [what, crashed]] of [...crashes].entries()) {
+    for (const files of all) {
+      try {
+        await compare(crashed, frames[i]!, files);
+      } catch (error) {
+        throw new Error(`${what}, with ${files}`, { cause: error });
+      }
+    }
+  }
+}
+
+async function crashInAllWays(made: MadeKernel): Promise<Map<string, CrashedKernel>> {
+  const crashes = new Map<string, CrashedKernel>();
+  for (const [what, kind] of Object.entries(CRASHES)) crashes.set(what, await made.crash(kind));
+  return crashes;
+}
+
+for (const target of TARGETS) {
+  madeTest("every thread is as gdb shows it, whatever the crash", { target }, async (made) => {
+    await compareAll(await crashInAllWays(made), made);
+  });
+
+  madeTest(
+    "every thread of a kernel without frame pointers is as gdb shows it, with debug files",
+    { target, flags: ["-O2", "-fomit-frame-pointer"] },
+    async (made) => {
+      await compareAll(await crashInAllWays(made), made, ["debug files"]);
+    },
+  );
+
+  madeTest(
+    "stopped at any instruction of a function, all its callers are as gdb shows them",
+    { target },
+    async (made) => {
+      const crashes = new Map<string, CrashedKernel>();
+      for (const address of await instructionsOf(made, /^victim/)) {
+        crashes.set(`stopped at 0x${address.toString(16)}`, await made.crash(STOPPED, address));
+      }
+      assert(crashes.size > 50, `${crashes.size} instructions`);
+      await compareAll(crashes, made);
+    },
+  );
+}
+
+/** Where the instructions of some functions begin. */
+async function instructionsOf(made: MadeKernel, names: RegExp): Promise<bigint[]> {
+  const listing = await made.run(`${made.target.binutils}objdump`, [
+    "-d",
+    "--no-show-raw-insn",
+    "kernel.full",
+  ]);
+  let isWanted = false;
+  const addresses: bigint[] = [];
+  for (const line of listing.split("\n")) {
+    const [, name] = /^[0-9a-f]+ <(.*)>:$/.exec(line) ?? [];
+    if (name !== undefined) isWanted = names.test(name);
+    const [, address] = /^ *([0-9a-f]+):/.exec(line) ?? [];
+    if (isWanted && address !== undefined && !/\bnop/.test(line)) addresses.push(BigInt(`0x${address}`));
+  }
+  return addresses;
+}
+
+/** A test of a kernel that is made for it: skipped, and says so, where a tool is missing. */
+function madeTest(
+  name: string,
+  { target, flags }: { target: Target; flags?: readonly string[] },
+  test: (made: MadeKernel) => Promise<void>,
+): void {
+  const missing = [target.compiler[0]!, target.linker[0]!, target.gdb, ...target.emulator].find((tool) =>
+    !isThere(tool)
+  );
+  const why = Deno.build.os !== "linux" || Deno.build.arch !== "x86_64"
+    ? "the machine is no Linux on amd64"
+    : missing === undefined
+    ? ""
+    : `no ${missing} here`;
+  Deno.test({
+    name: `${target.name}: ${name}${why === "" ? "" : ` (skipped: ${why})`}`,
+    ignore: why !== "",
+    fn: async () => {
+      const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
+      try {
+        await test(await makeKernel(target, directory, flags));
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+function isThere(tool: string): boolean {
+  try {
+    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    return false;
+  }
+}
