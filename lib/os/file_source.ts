@@ -40,15 +40,18 @@ export class FileSource implements Source {
   // deno-lint-ignore require-await
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (length > MAX_READ_BYTES) throw new RangeError(`Cannot read ${length} bytes at once`);
-    const wanted = Math.max(0, Math.min(length, this.size - offset));
-    const bytes = new Uint8Array(wanted);
+    return this.readInto(new Uint8Array(Math.max(0, Math.min(length, this.size - offset))), offset);
+  }
+
+  /** Reads into memory that is there, as much as it holds; gives the part of it that was filled. */
+  readInto(bytes: Uint8Array, offset: number): Uint8Array {
     let filled = 0;
-    while (filled < wanted) {
-      const count = readSync(this.#fd, bytes, filled, wanted - filled, offset + filled);
+    while (filled < bytes.byteLength) {
+      const count = readSync(this.#fd, bytes, filled, bytes.byteLength - filled, offset + filled);
       if (count === 0) break;
       filled += count;
     }
-    return filled < wanted ? bytes.subarray(0, filled) : bytes;
+    return bytes.subarray(0, filled);
   }
 
   close(): void {

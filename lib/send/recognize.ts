@@ -60,8 +60,13 @@ function whatInstead(identity: Identity): string | null {
 /** What begins and ends like nothing is searched this far for a dump device: the image of a disk may have one in it. */
 const SEARCH_LIMIT = 256 * 2 ** 20;
 
+/** The windows of a search, which keeps none of them, are read into the same memory: it would pile up faster than it is freed. */
+const WINDOW_BYTES = 2 ** 20;
+
 async function holdsDevice(file: FileSource, size: number): Promise<boolean> {
-  const readAt = file.read.bind(file);
+  const window = new Uint8Array(WINDOW_BYTES);
+  const readAt = (offset: number, length: number) =>
+    length === WINDOW_BYTES ? Promise.resolve(file.readInto(window, offset)) : file.read(offset, length);
   const image = await searchDeviceImage(readAt, size, SEARCH_LIMIT) ??
     await readNewerDeviceImage(readAt, size, SEARCH_LIMIT);
   return image !== undefined;
