@@ -23,7 +23,9 @@ Deno.test("KeptFile keeps a text for its owner alone, and a shorter one leaves n
   file.replace("short ä");
   file.close();
   assertEquals(text(directory), "short ä");
-  assertEquals(KeptFile.open(directory, NAME, false)?.writable, false);
+  const reader = KeptFile.open(directory, NAME, false);
+  assertEquals(reader?.writable, false);
+  reader?.close();
   if (Deno.build.os !== "windows") {
     assertEquals(Deno.statSync(`${directory}/${NAME}`).mode! & 0o777, 0o600);
   }
