@@ -59,6 +59,9 @@ export class ServerProcess {
   readonly #reading: Promise<void>;
   readonly #ownsDir: boolean;
   #onLine: (() => void)[] = [];
+  /** Resolves when the log is read again, and what makes it be. */
+  #stalled: Promise<void> | undefined;
+  #resume: () => void = () => {};
   #ended: Deno.CommandStatus | undefined;
 
   private constructor(
@@ -157,6 +160,19 @@ export class ServerProcess {
     }
   }
 
+  /** Reads no more of its log, as a reader that hangs; returns what makes it go on. */
+  stallLog(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stalled = promise;
+    return this.#resume = resolve;
+  }
+
+  /** Closes its log, as a reader that ends does. */
+  async closeLog(): Promise<void> {
+    await this.#stderr.cancel();
+    await this.#reading;
+  }
+
   /** Ends it by a signal; resolves with its exit status, which is over 128 if the signal itself ended it. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     this.signal(signal);
@@ -195,6 +211,7 @@ export class ServerProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended === undefined) await this.stop("SIGKILL");
+    this.#resume();
     await this.#stderr.cancel();
     await this.#reading;
     if (this.#ownsDir) await Deno.remove(this.dir, { recursive: true });
@@ -215,6 +232,7 @@ export class ServerProcess {
       rest = lines.pop()!;
       this.lines.push(...lines);
       this.#wake();
+      await this.#stalled;
     }
     if (rest !== "") this.lines.push(rest);
   }

@@ -6,6 +6,7 @@
 import type { Verdict } from "../session/completeness.ts";
 import type { Clock } from "./clock.ts";
 import type { DumpFiles } from "../store/dump_files.ts";
+import type { EndingGate } from "./ending_gate.ts";
 import { describeDump, type DumpInHand, finalCoreBytes, infoText } from "./dump_record.ts";
 import { describeError } from "../../os/system_error.ts";
 import { encodeHex, type SessionIdentity } from "../session/journal.ts";
@@ -34,6 +35,8 @@ export interface DumpSurroundings {
   spareBytes(directory: string): number;
   /** A journal longer than this is condensed. */
   readonly longJournalBytes: number;
+  /** Dumps end through this. */
+  readonly endings: EndingGate;
   readonly clock: Clock;
 }
 
@@ -220,14 +223,16 @@ export class ReceivedDump {
     try {
       if (this.#syncError !== undefined) throw this.#syncError;
       this.files.journal.append({ finished: seqno });
-      await this.files.finalize({
-        complete: verdict.complete,
-        atMs: this.#surroundings.clock.unixMs(),
-        encrypted: this.#session.encrypted,
-        compression: this.#session.compression,
-        coreBytes: finalCoreBytes(this.#session, this.files),
-        info: infoText(this.#inHand(), verdict, ending),
-      });
+      await this.#surroundings.endings.pass(() =>
+        this.files.finalize({
+          complete: verdict.complete,
+          atMs: this.#surroundings.clock.unixMs(),
+          encrypted: this.#session.encrypted,
+          compression: this.#session.compression,
+          coreBytes: finalCoreBytes(this.#session, this.files),
+          info: infoText(this.#inHand(), verdict, ending),
+        })
+      );
     } catch (error) {
       throw new StoreError(`cannot make the dump final: ${describeError(error)}`);
     }
@@ -240,7 +245,7 @@ export class ReceivedDump {
    */
   async abandon(verdict: Verdict, reason: string): Promise<unknown> {
     const info = infoText(this.#inHand(), verdict, `Dump incomplete: ${reason}`);
-    return await this.files.abandon(this.#session.encrypted, info);
+    return await this.#surroundings.endings.pass(() => this.files.abandon(this.#session.encrypted, info));
   }
 
   #inHand(): DumpInHand {

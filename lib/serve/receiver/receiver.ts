@@ -20,6 +20,7 @@ import { removeOldDumps } from "../store/retention.ts";
 import { spareBytes } from "../store/space.ts";
 import { readJournalText } from "../store/state_directory.ts";
 import type { Clock } from "./clock.ts";
+import { EndingGate } from "./ending_gate.ts";
 import { Pace } from "./pace.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
@@ -53,10 +54,12 @@ export class Receiver implements TransferHost {
   readonly #naming = new Map<string, Naming>();
   readonly #cancelTimers: (() => void)[] = [];
   readonly pace: Pace;
+  readonly endings: EndingGate;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
+    this.endings = new EndingGate(this.clock);
     this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
     this.#every(0, PROGRESS_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
