@@ -1,0 +1,91 @@
+import { assert, assertEquals } from "@std/assert";
+import { MessageType } from "../../lib/protocol/message.ts";
+import { realFileSystem } from "../../lib/os/file_system.ts";
+import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
+import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
+import { ReceiverHarness } from "../serve/receiver_harness.ts";
+import { freshAddress, freshPort } from "./addresses.ts";
+import { RawClient } from "./raw_client.ts";
+import { ServerProcess } from "./server_process.ts";
+
+/** As many as an attacker got before his sessions were counted (`f05c`). */
+const SESSIONS = 1500;
+/** A kernel sends a HERALD, or a batch, twelve times in as many seconds. */
+const TRIES = 12;
+
+/** Sends a message as a kernel does, once a second; tells whether it was acked. */
+async function trying(client: RawClient, seqno: number, send: () => Promise<void>): Promise<boolean> {
+  for (let i = 0; i < TRIES; i++) {
+    await send();
+    if (await client.answered(seqno)) return true;
+  }
+  return false;
+}
+
+/** Leaves what a killed server does: sessions with a page of data each, the first of `address`. */
+async function leaveSessions(
+  root: string,
+  local: string,
+  address: string,
+  first: Uint8Array,
+): Promise<number> {
+  const state = await StateDirectory.open(realFileSystem, root);
+  state.close();
+  const receiver = new ReceiverHarness(root, realFileSystem, { settings: { timeoutMs: 3_600_000 } });
+  let firstPort = 0;
+  for (let i = 0; i < SESSIONS; i++) {
+    const port = 31_000 + i;
+    if (i === 0) firstPort = port;
+    const client = i === 0 ? address : `127.99.${i >> 8}.${i & 255}`;
+    await receiver.open({ client, local, port });
+    const payload = i === 0 ? first : new Uint8Array(4096);
+    assert(await receiver.send({ type: MessageType.VMCORE, seqno: 2, offset: 0, payload }));
+  }
+  return firstPort;
+}
+
+Deno.test({
+  name:
+    "serve with 1,500 sessions to take up answers a kernel that panics now, and one that is in the middle of its dump",
+  // The receiver that leaves them is left as it is, as one that is killed.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const dir = Deno.makeTempDirSync({ prefix: "netdump-test-" });
+    try {
+      const [local, address] = [freshAddress(), freshAddress()];
+      const core = dumpBytes(1, 2 * 4096);
+      const header = dumpHeader(core.byteLength);
+      const port = await leaveSessions(dir, local, address, core.subarray(0, 4096));
+      await using server = ServerProcess.spawn({
+        dir,
+        address: local,
+        port: freshPort(),
+        args: ["--no-dns", "-q", "--max-sessions", `${SESSIONS + 100}`],
+      });
+      await using old = new RawClient(server, address);
+      await using young = new RawClient(server);
+      old.serverPort = port;
+      const rest = core.subarray(4096);
+      const [oldGoesOn, youngIsIn] = await Promise.all([
+        trying(old, 3, () => old.vmcore(3, 4096, rest)),
+        trying(young, 1, () => young.herald()),
+      ]);
+      assert(youngIsIn, "no ack of a new HERALD");
+      assert(oldGoesOn, "no ack of a session that was there");
+      await young.dump(core, header);
+      assert(sameBytes(server.path(`vmcore.${young.address}.0`), core));
+      assert(await trying(old, 4, () => old.kdh(4, header)));
+      assert(await trying(old, 5, () => old.finished(5)));
+      // The harness names all dumps alike.
+      assert(
+        server.names().some((name) =>
+          /^vmcore\.w1[^.]*\.\d+$/.test(name) && sameBytes(server.path(name), core)
+        ),
+      );
+      assertEquals(await server.stop(), 0);
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
+});
