@@ -9,6 +9,7 @@ import { decompressGzip } from "../bytes/gzip/member.ts";
 import { decompressZstd } from "../bytes/zstd/frame.ts";
 import { searchDeviceImage } from "../kerneldump/device/device_search.ts";
 import { readNewerDeviceImage } from "../kerneldump/device/newer_device.ts";
+import { findDumpPartition } from "../kerneldump/device/partitions.ts";
 import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { FileSource } from "../os/file_source.ts";
 import { describeError } from "../os/system_error.ts";
@@ -67,6 +68,7 @@ async function holdsDevice(file: FileSource, size: number): Promise<boolean> {
   const window = new Uint8Array(WINDOW_BYTES);
   const readAt = (offset: number, length: number) =>
     length === WINDOW_BYTES ? Promise.resolve(file.readInto(window, offset)) : file.read(offset, length);
+  if (await findDumpPartition(readAt, size) !== undefined) return true;
   const image = await searchDeviceImage(readAt, size, SEARCH_LIMIT) ??
     await readNewerDeviceImage(readAt, size, SEARCH_LIMIT);
   return image !== undefined;

@@ -23,6 +23,7 @@ import {
 import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../../kerneldump/identify.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import type { Problem } from "../../kerneldump/problem.ts";
+import { findDumpPartition } from "../../kerneldump/device/partitions.ts";
 import { newerHeaderProblem } from "./companions.ts";
 import { type Source, WindowSource } from "../../bytes/source.ts";
 
@@ -69,7 +70,7 @@ export async function openContainer(file: Source, name: string): Promise<Contain
     case "device-image":
       return await openDevice(file, whole, name);
     case "unknown":
-      return identity.hint === null ? await openInterruptedDevice(file, whole, name) : whole;
+      return identity.hint === null ? await openDisk(file, whole, name) : whole;
     case "minidump":
     case "compressed":
       return identity.trailingHeader ? await openLiveDump(file, whole, name) : whole;
@@ -100,7 +101,14 @@ async function openDevice(file: Source, whole: Container, name: string): Promise
   return image === undefined ? whole : await openImage(file, whole, image, name);
 }
 
-async function openInterruptedDevice(file: Source, whole: Container, name: string): Promise<Container> {
+/** A disk with a dump device in it, or a device whose dump was interrupted. */
+async function openDisk(file: Source, whole: Container, name: string): Promise<Container> {
+  const partition = file.randomAccess && file.size !== null
+    ? await findDumpPartition(file.read.bind(file), file.size)
+    : undefined;
+  if (partition !== undefined) {
+    return await openDevice(new WindowSource(file, partition.offset, partition.size), whole, name);
+  }
   const image = await searchImage(file, SEARCH_LIMIT);
   return image === undefined ? whole : await openImage(file, whole, image, name);
 }
