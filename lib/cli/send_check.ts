@@ -9,7 +9,7 @@ import { addressTowards, ANY_ADDRESS, openSocket, resolveServer } from "../send/
 import { openClientWay } from "../udp/open.ts";
 import { SendError } from "../send/failure.ts";
 import { DenoClientSocket } from "../udp/client_socket.ts";
-import { escapeLine } from "../text/escape.ts";
+import { escapeLine, quote } from "../text/escape.ts";
 import { toJsonLine } from "../text/json.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import type { sendCommand } from "./options.ts";
@@ -37,6 +37,7 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
     const conn = openSocket(from, options["client-port"]);
     const job = {
       path,
+      clientPort: options["client-port"],
       retries,
       timeoutMs: timeout,
       server: { hostname: address, port: server.port ?? HERALD_PORT },
@@ -44,7 +45,7 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
     const result = await checkServer(job, (onError) => new DenoClientSocket(conn, onError), interrupt.signal);
     if (options.json) await writeStdout(toJsonLine(result) + "\n");
     if (result.error !== null) console.error(`netdump: ${escapeLine(result.error)}`);
-    else if (!options.quiet) { for (const line of summaryLines(result)) console.error(escapeLine(line)); }
+    else if (!options.quiet) { for (const line of summaryLines(result)) console.error(line); }
     return result.ready ? ExitStatus.OK : ExitStatus.FAILED;
   } catch (error) {
     if (error instanceof SendError) throw new OperationError(error.message);
@@ -54,6 +55,7 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
   }
 }
 
+/** The result for people; what was asked for is escaped. */
 function summaryLines({ server, answeredBy, roundTripMs, path, strangeAnswers }: CheckResult): string[] {
   const lines = [
     `${server} would take a dump: ${answeredBy} answered after ${(roundTripMs ?? 0).toFixed(1)} ms.`,
@@ -61,7 +63,7 @@ function summaryLines({ server, answeredBy, roundTripMs, path, strangeAnswers }:
   if (path !== null) {
     lines.push(
       `Whether the path ${
-        JSON.stringify(path)
+        quote(path)
       } was taken cannot be known: a server that refuses it answers all the same.`,
     );
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeAck, encodeMessage, MessageType } from "../protocol/message.ts";
+import { ACK_PORT, decodeAck, encodeMessage, MessageType } from "../protocol/message.ts";
 import type { ClientSocket, OpenClientSocket } from "../udp/client_socket.ts";
 import type { Peer } from "../udp/datagram_socket.ts";
 import { SendError } from "./failure.ts";
@@ -20,6 +20,8 @@ export interface CheckJob {
   /** Where the HERALD goes. */
   readonly server: Peer;
   readonly path: string | undefined;
+  /** Port that is asked from. */
+  readonly clientPort: number;
   /** Resends before giving up, and the wait before each. */
   readonly retries: number;
   readonly timeoutMs: number;
@@ -84,7 +86,7 @@ export async function checkServer(
     finishedAcked: finished !== undefined,
     path: job.path ?? null,
     strangeAnswers: strange,
-    error: finished === undefined ? whyNot(server, herald?.from, strange, signal) : null,
+    error: finished === undefined ? whyNot(job, herald?.from, strange, signal) : null,
   };
 }
 
@@ -193,18 +195,19 @@ class Asker {
 }
 
 function whyNot(
-  server: string,
+  { server: { hostname, port }, clientPort }: CheckJob,
   answered: Peer | undefined,
   strange: readonly StrangeAnswer[],
   signal: AbortSignal,
 ): string {
+  const server = `${hostname}:${port}`;
   if (signal.aborted) return "Interrupted";
   if (answered !== undefined) {
     return `${answered.hostname}:${answered.port} acknowledged the HERALD but not FINISHED: its dump could not be ended; its log tells why`;
   }
-  const other = strange.find(({ why, seqno }) => why === "other-address" && seqno === HERALD_SEQNO);
-  if (other !== undefined) {
-    return `${server} was asked and ${other.from} answered: a kernel takes acks from the address that it asked only, so it would never get ` +
+  const stranger = strange.find(({ why, seqno }) => why === "other-address" && seqno === HERALD_SEQNO);
+  if (stranger !== undefined) {
+    return `${server} was asked and ${stranger.from} answered: a kernel takes acks from the address that it asked only, so it would never get ` +
       "through; have the server answer from that address (serve --bind), or ask the other one";
   }
   const wrong = strange.find(({ why }) => why === "wrong-seqno");
@@ -214,5 +217,8 @@ function whyNot(
   if (strange.length > 0) {
     return `${strange[0]!.from} answered with something that is no acknowledgement: it is no netdump server`;
   }
-  return `No answer from ${server}: no netdump server is there, it refuses this client (its log tells why), or UDP does not pass both ways`;
+  const other = clientPort === ACK_PORT
+    ? ""
+    : `; many servers answer to port ${ACK_PORT} only, which kernels use, and the client port is ${clientPort}`;
+  return `No answer from ${server}: no netdump server is there, it refuses this client (its log tells why), or UDP does not pass both ways${other}`;
 }

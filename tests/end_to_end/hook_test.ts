@@ -113,6 +113,27 @@ Deno.test("serve tells the hook of dumps that timed out or have holes, and logs 
   ]]);
 });
 
+Deno.test("serve logs what a hook prints as events of its dump, cut where it is too long or too much, each a line of JSON", async () => {
+  using program = new HookProgram(
+    `echo '{"event": "forged"'; printf 'a\\033[31mb\\r\\n' >&2; head -c 100000 /dev/zero | tr '\\0' x; echo; seq 500; printf end`,
+  );
+  await using server = await ServerProcess.start({ args: ["--no-dns", "--exec", program.path] });
+  await using client = new RawClient(server);
+  await client.connect();
+  await client.dump(core, dumpHeader(core.byteLength));
+  const { id } = await server.event("completed");
+  await server.event("hook");
+  const printed = server.log("hook-output");
+  assertEquals(printed.every((line) => line.id === id && line.level === "info"), true);
+  assertEquals(printed.length, 200);
+  assertEquals(printed.find(({ stream }) => stream === "stderr")?.line, "a\x1b[31mb");
+  const lines = printed.filter(({ stream }) => stream === "stdout").map(({ line }) => line);
+  assertEquals([lines[0], lines[1].length, lines[2]], ['{"event": "forged"', 1000, "1"]);
+  assertEquals(printed.at(-1)?.line, "(what follows is left out)");
+  assertEquals(server.log("forged"), []);
+  for (const line of server.lines) JSON.parse(line);
+});
+
 Deno.test("serve receives on while hooks run, runs a few of them at once, and does not wait for them when it stops", async () => {
   using program = new HookProgram("echo x >> started; exec sleep 30");
   await using server = await ServerProcess.start({ args: ["--no-dns", "--exec", program.path] });

@@ -56,7 +56,7 @@ async function check(
   path?: string,
 ): Promise<{ result: CheckResult; socket: AnsweringSocket }> {
   const socket = new AnsweringSocket(answers);
-  const job = { server: SERVER, path, retries: 2, timeoutMs: 20 };
+  const job = { server: SERVER, path, clientPort: 20024, retries: 2, timeoutMs: 20 };
   return { result: await checkServer(job, () => socket, new AbortController().signal), socket };
 }
 
@@ -118,11 +118,23 @@ Deno.test("checkServer() tells at once what keeps it from sending, and takes no 
   const error = (code: string) => Object.assign(new Error("no way"), { code });
   const failing = (code: string) => (onError: (error: unknown) => void): ClientSocket =>
     Object.assign(new AnsweringSocket(() => []), { send: () => onError(error(code)) });
-  const job = { server: SERVER, path: undefined, retries: 1, timeoutMs: 20 };
+  const job = { server: SERVER, path: undefined, clientPort: 20024, retries: 1, timeoutMs: 20 };
   const { signal } = new AbortController();
   const thrown = await assertRejects(() => checkServer(job, failing("EINVAL"), signal), SendError);
   assertStringIncludes(thrown.message, "Cannot send to 192.0.2.1:20023");
   assertStringIncludes(thrown.message, "--client");
   const { error: told } = await checkServer(job, failing("ECONNREFUSED"), signal);
   assertStringIncludes(told!, "No answer from");
+});
+
+Deno.test("checkServer() says what another client port than the kernels' may have to do with it, and that it was interrupted", async () => {
+  const job = { server: SERVER, path: undefined, clientPort: 30000, retries: 0, timeoutMs: 20 };
+  const silent = () => new AnsweringSocket(() => []);
+  const { error } = await checkServer(job, silent, new AbortController().signal);
+  assertStringIncludes(error!, "answer to port 20024 only, which kernels use, and the client port is 30000");
+  const interrupt = new AbortController();
+  const checking = checkServer({ ...job, timeoutMs: 600_000 }, silent, interrupt.signal);
+  interrupt.abort();
+  const { ready, error: interrupted } = await checking;
+  assertEquals([ready, interrupted], [false, "Interrupted"]);
 });
