@@ -15,6 +15,15 @@ export function expandTabs(line: string): string {
   return expanded;
 }
 
+/** Nothing that a kernel or its users wrote as a line is longer. */
+const MOST_LINE_LENGTH = 2000;
+
+/** Cuts a line that nobody wrote as one, and says so. */
+export function cutLine(line: string): string {
+  if (line.length <= MOST_LINE_LENGTH) return line;
+  return `${line.slice(0, MOST_LINE_LENGTH)} [${line.length - MOST_LINE_LENGTH} more characters]`;
+}
+
 const LABEL_WIDTH = 9;
 
 /** A label and its value, of which further lines stand below the first. */

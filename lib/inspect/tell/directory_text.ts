@@ -4,7 +4,7 @@
  * @module
  */
 
-import { escapeLine } from "../../text/escape.ts";
+import { told } from "./told.ts";
 import type { Style } from "../../text/style.ts";
 import { columnWidths, formatTable, truncate } from "../../text/table.ts";
 import { formatSize } from "../../text/units.ts";
@@ -43,7 +43,7 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { head: "HOST", cell: ({ host }) => host === null ? "-" : escapeLine(host) },
+  { head: "HOST", cell: ({ host }) => host === null ? "-" : told(host) },
   { head: "NO.", cell: ({ number }) => number === null ? "-" : `${number}`, isRight: true },
   { head: "TIME (UTC)", cell: formatWhen },
   {
@@ -58,7 +58,7 @@ const COLUMNS: readonly Column[] = [
     paint: (cell, { state }, style) => style[STATE_STYLES[state]](cell),
   },
   { head: "SAME", cell: ({ signature }) => signature === null ? "" : signatureTag(signature) },
-  { head: "PANIC", cell: (entry) => entry.panic === null ? leftBehind(entry) : escapeLine(entry.panic) },
+  { head: "PANIC", cell: (entry) => entry.panic === null ? leftBehind(entry) : told(entry.panic) },
 ];
 
 /** The table, piece by piece as dumps are read: columns become wider where they have to, and never narrower. */
@@ -74,7 +74,7 @@ export class DirectoryTable {
    */
   constructor({ directory, dumps }: FoundDumps, style: Style, width: number | null) {
     const places = new Map(dumps.map((dump) => [dump.directory, dump.below]));
-    const place = { head: "IN", cell: (entry: Entry) => escapeLine(places.get(entry.directory) || ".") };
+    const place = { head: "IN", cell: (entry: Entry) => told(places.get(entry.directory) || ".") };
     const isFlat = dumps.every((dump) => dump.directory === directory);
     this.#columns = isFlat ? COLUMNS : [place, ...COLUMNS];
     this.#style = style;
@@ -121,5 +121,5 @@ function formatKind({ kind, layers }: Entry): string {
 }
 
 function leftBehind({ state, files }: Entry): string {
-  return state === "orphaned" ? `only ${files.map(escapeLine).join(", ")}` : "";
+  return state === "orphaned" ? `only ${files.map(told).join(", ")}` : "";
 }

@@ -10,7 +10,7 @@ import type { NamedFrame } from "../../kernel/backtrace.ts";
 import type { Machine, TrapFrame } from "../../kernel/machine/machine.ts";
 import type { StackEnd } from "../../kernel/unwind.ts";
 import { formatValue } from "../../kernel/value_text.ts";
-import { escapeLine } from "../../text/escape.ts";
+import { told } from "./told.ts";
 import { labelled } from "../../text/lines.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
@@ -45,7 +45,7 @@ function fileLines({ kernel, all, stacks }: KernelFindings, style: Style): strin
     ? style.yellow("whether it is the one that crashed cannot be told")
     : style.red("NOT the kernel that crashed: names and lines may be wrong");
   const lines = [
-    ...(file === null ? [] : labelled("Kernel", [escapeLine(file), verdict])),
+    ...(file === null ? [] : labelled("Kernel", [told(file), verdict])),
     ...(symbolsFrom === "dump" && matches === false
       ? labelled(
         "Kernel",
@@ -67,7 +67,7 @@ function describeThread({ thread, process }: ThreadStack): string {
 
 /** A process's only thread often has its name. */
 function threadName(thread: string, process: string): string {
-  return escapeLine(thread === "" || thread === process ? process : `${process}/${thread}`);
+  return told(thread === "" || thread === process ? process : `${process}/${thread}`);
 }
 
 /** Threads that lie in the same functions are told once. */
@@ -131,14 +131,14 @@ function frameText(frame: NamedFrame, machine: Machine): string {
   const address = `0x${pc.toString(16).padStart(2 * machine.format.wordSize, "0")}`;
   const hex = (offset ?? 0).toString(16);
   const name = inline
-    ? escapeLine(frame.function ?? "?")
+    ? told(frame.function ?? "?")
     : symbol !== null
-    ? `${escapeLine(symbol)}+0x${hex}`
+    ? `${told(symbol)}+0x${hex}`
     : module !== null && module !== "kernel"
-    ? `${escapeLine(module)}+0x${hex}`
+    ? `${told(module)}+0x${hex}`
     : "?";
-  const where = file === null ? "" : ` at ${escapeLine(file)}${line === null ? "" : `:${line}`}`;
-  const owner = module === null || module === "kernel" || symbol === null ? "" : ` [${escapeLine(module)}]`;
+  const where = file === null ? "" : ` at ${told(file)}${line === null ? "" : `:${line}`}`;
+  const owner = module === null || module === "kernel" || symbol === null ? "" : ` [${told(module)}]`;
   return `${address} ${name}${inline ? " (inline)" : ""}${owner}${where}`;
 }
 
@@ -168,8 +168,8 @@ function moduleLines({ kernel }: KernelFindings, style: Style): string[] {
   const rows = kernel.code.objects.map(({ name, address, size, file }) => [
     `  0x${address.toString(16).padStart(2 * wordSize, "0")}`,
     size === null ? "" : `0x${size.toString(16)}`,
-    escapeLine(name),
-    file === null ? "" : escapeLine(file),
+    told(name),
+    file === null ? "" : told(file),
   ]);
   return [style.bold("Kernel and modules"), ...formatTable(rows, ["left", "right"])];
 }
@@ -177,15 +177,15 @@ function moduleLines({ kernel }: KernelFindings, style: Style): string[] {
 /** DDB's ps, a line a process. */
 function processLines({ processes }: KernelFindings, style: Style): string[] {
   const rows = processes.map(([{ pid, name, zombie, threads }, details]) => {
-    const told = details?.arguments?.join(" ") ?? "";
+    const command = details?.arguments?.join(" ") ?? "";
     return [
       `${pid}`,
       `${details?.parent ?? ""}`,
       `${details?.uid ?? ""}`,
-      escapeLine(details?.state ?? (zombie ? "Z" : "")),
+      told(details?.state ?? (zombie ? "Z" : "")),
       `${threads.length}`,
-      escapeLine(details?.waitMessage ?? ""),
-      escapeLine(told === "" ? name : told),
+      told(details?.waitMessage ?? ""),
+      told(command === "" ? name : command),
     ];
   });
   return [
@@ -206,8 +206,8 @@ function variableLines({ variables, kernel }: KernelFindings, style: Style): str
       const { name, address } = variable;
       const where = address === null ? "" : ` at 0x${address.toString(16).padStart(digits, "0")}`;
       return variable.value === null
-        ? [`  ${escapeLine(name)}${where}: ${variable.why}`]
-        : [`  ${escapeLine(name)}${where} = ${formatValue(variable.value, "  ")}`];
+        ? [`  ${told(name)}${where}: ${variable.why}`]
+        : [`  ${told(name)}${where} = ${formatValue(variable.value, "  ")}`];
     }),
   ];
 }

@@ -6,7 +6,7 @@
  */
 
 import { type Problem, PROBLEMS } from "../../kerneldump/problem.ts";
-import { escapeLine } from "../../text/escape.ts";
+import { told } from "./told.ts";
 import type { Style } from "../../text/style.ts";
 import { formatBytes, formatDuration } from "../../text/units.ts";
 import { expandTabs, labelled } from "../../text/lines.ts";
@@ -29,7 +29,7 @@ export function formatFindings(findings: Findings, style: Style): string {
 }
 
 function title(findings: Findings): string {
-  return `${escapeLine(findings.file)}: ${describe(findings)}, ${formatBytes(findings.size)}`;
+  return `${told(findings.file)}: ${describe(findings)}, ${formatBytes(findings.size)}`;
 }
 
 /** What a file is, in a few words. */
@@ -82,7 +82,7 @@ function summaryLines(findings: Findings, style: Style): string[] {
   const foreign = kind === "unknown" && header === null && !layers.includes("encrypted");
   if (kind === "key" || kind === "bounds" || kind === "minfree" || foreign) return [];
   return [
-    ...labelled("Host", summary.host === null ? "not known" : escapeLine(summary.host)),
+    ...labelled("Host", summary.host === null ? "not known" : told(summary.host)),
     ...(kind === "core-txt" ? [] : labelled("When", formatWhen(summary))),
     ...labelled("Panic", panicText(findings, style)),
     ...(summary.uptime === null ? [] : labelled("Uptime", formatUptime(summary.uptime))),
@@ -112,9 +112,14 @@ function panicText({ summary, header, messages, coreText }: Findings, style: Sty
   return "not known: no kdh.* or info.* lies beside the dump";
 }
 
+/** More lines than a panic or a version has. */
+const MOST_LINES = 40;
+
 /** Escaped lines of a text that may have several, as a version has. */
 function textLines(text: string): string[] {
-  return text.trimEnd().split("\n").map((line) => escapeLine(line.trim()));
+  const lines = text.trimEnd().split("\n");
+  const more = lines.length > MOST_LINES ? [`[${lines.length - MOST_LINES} more lines]`] : [];
+  return [...lines.slice(0, MOST_LINES).map((line) => told(line.trim())), ...more];
 }
 
 /** `1d2h3m4s`, as the kernel prints it, for people. */
@@ -143,18 +148,18 @@ function problemLines({ problems }: Findings, style: Style): string[] {
 
 /** A line of the messages, with its tabs as white space. */
 function messageLine(line: string): string {
-  return escapeLine(expandTabs(line));
+  return told(expandTabs(line));
 }
 
 function panicLines({ panic, kernel }: Findings, style: Style): string[] {
   if (panic === null) return [];
-  const told = (line: string) => {
+  const placed = (line: string) => {
     const place = kernel?.places.get(line);
-    return messageLine(line) + (place === undefined ? "" : style.dim(` (${escapeLine(place)})`));
+    return messageLine(line) + (place === undefined ? "" : style.dim(` (${told(place)})`));
   };
   return [
     style.bold("Last messages"),
     ...panic.before.map((line) => `  ${style.dim(messageLine(line))}`),
-    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(messageLine(line)) : told(line)}`),
+    ...panic.lines.map((line, i) => `  ${i === 0 ? style.bold(messageLine(line)) : placed(line)}`),
   ];
 }

@@ -7,7 +7,7 @@
 import { type ElfCore, hasPhysicalAddress } from "../../kerneldump/elf/elf_core.ts";
 import { minidumpLayout } from "../../kerneldump/minidump/minidump.ts";
 import type { Extent } from "../../bytes/source.ts";
-import { escapeLine } from "../../text/escape.ts";
+import { told } from "./told.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
@@ -38,9 +38,9 @@ function headerLines(header: HeaderFacts, style: Style): string[] {
     value === null ? [] : labelled(label, `${value}`, WIDE);
   const { dumpLength, dumpExtent, dumpKeySize, compression, parityOk } = header;
   return [
-    style.bold(`Kernel dump header, from ${escapeLine(header.source)}`),
-    ...row("Magic", header.magic === null ? null : escapeLine(header.magic)),
-    ...row("Architecture", header.architecture === null ? null : escapeLine(header.architecture)),
+    style.bold(`Kernel dump header, from ${told(header.source)}`),
+    ...row("Magic", header.magic === null ? null : told(header.magic)),
+    ...row("Architecture", header.architecture === null ? null : told(header.architecture)),
     ...row("Header version", header.version),
     ...row("Architecture version", header.architectureVersion),
     ...row("Dump length", dumpLength === null ? null : formatBytes(dumpLength)),
@@ -59,20 +59,18 @@ function infoLines(info: NonNullable<Findings["info"]>, style: Style): string[] 
   const { client, device, ending, dumpStatus, others } = info;
   return [
     style.bold("Info file"),
-    ...(client === null
-      ? []
-      : labelled("Received from", escapeLine(`${client.host} [${client.address}]`), WIDE)),
-    ...(device === null ? [] : labelled("Saved from", escapeLine(device), WIDE)),
-    ...others.flatMap(([label, value]) => labelled(escapeLine(label), escapeLine(value), WIDE)),
-    ...(dumpStatus === null ? [] : labelled("Dump status", escapeLine(dumpStatus), WIDE)),
-    ...(ending === null ? [] : labelled("Verdict", escapeLine(ending), WIDE)),
+    ...(client === null ? [] : labelled("Received from", told(`${client.host} [${client.address}]`), WIDE)),
+    ...(device === null ? [] : labelled("Saved from", told(device), WIDE)),
+    ...others.flatMap(([label, value]) => labelled(told(label), told(value), WIDE)),
+    ...(dumpStatus === null ? [] : labelled("Dump status", told(dumpStatus), WIDE)),
+    ...(ending === null ? [] : labelled("Verdict", told(ending), WIDE)),
   ];
 }
 
 function coreTextSections(report: CoreText, style: Style): string[][] {
   const { vmcore, written, machine, backtrace, sections, whole } = report;
   const row = (label: string, value: string | null) =>
-    value === null ? [] : labelled(label, escapeLine(value), WIDE);
+    value === null ? [] : labelled(label, told(value), WIDE);
   const last = sections.at(-1);
   const end = whole
     ? "whole: its last section is there"
@@ -90,7 +88,7 @@ function coreTextSections(report: CoreText, style: Style): string[][] {
     ],
     backtrace.length === 0
       ? []
-      : [style.bold("Backtrace"), ...backtrace.map((line) => `  ${escapeLine(expandTabs(line))}`)],
+      : [style.bold("Backtrace"), ...backtrace.map((line) => `  ${told(expandTabs(line))}`)],
   ];
 }
 
@@ -136,7 +134,7 @@ function minidumpSections(facts: MinidumpFacts, style: Style): string[][] {
         ? []
         : labelled("Direct map", `${address(directMapBase)} to ${address(directMapEnd ?? 0n)}`, WIDE)),
       ...(paeMode === null ? [] : labelled("PAE", paeMode ? "yes" : "no", WIDE)),
-      ...(mmuName === null ? [] : labelled("MMU", escapeLine(mmuName), WIDE)),
+      ...(mmuName === null ? [] : labelled("MMU", told(mmuName), WIDE)),
       ...labelled("Pages dumped", `${pageMap.dumpedPages}, ${minidump.pageSize} bytes each`, WIDE),
     ],
     rangeLines(facts, style),
@@ -185,7 +183,7 @@ const DDB_LINES = 60;
 
 function textdumpSections({ members, ddb, stack }: TextdumpFacts, style: Style): string[][] {
   const rows = members.map(({ name, size, mtime, complete }) => [
-    `  ${escapeLine(name)}`,
+    `  ${told(name)}`,
     ...sizeCells(size),
     formatTime(mtime) ?? "",
     complete ? "" : "cut",
@@ -199,7 +197,7 @@ function textdumpSections({ members, ddb, stack }: TextdumpFacts, style: Style):
     [style.bold("Members"), ...formatTable(rows, ["left", "right", "right", "left"])],
     lines.length === 0 ? [] : [
       style.bold("Debugger"),
-      ...lines.slice(0, DDB_LINES).map((line) => `  ${escapeLine(expandTabs(line))}`),
+      ...lines.slice(0, DDB_LINES).map((line) => `  ${told(expandTabs(line))}`),
       ...more,
     ],
   ];

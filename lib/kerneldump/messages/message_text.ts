@@ -8,6 +8,8 @@
  * @module
  */
 
+import { cutLine } from "../../text/lines.ts";
+
 const PRIORITY = /^<\d{1,3}>/;
 /** `kern.msgbuf_show_timestamp` puts one before each line. */
 const TIMESTAMP = /^\[\d{1,12}(?:\.\d{1,6})?\] /;
@@ -55,8 +57,6 @@ export interface PanicExcerpt {
 
 /** A panic stands near the end of the messages: no more of them is taken apart into lines. */
 const TAIL_LENGTH = 4 * 1024 * 1024;
-/** No kernel prints a longer line; the rest of one is cut off, which is said. */
-const MOST_LINE_LENGTH = 2000;
 const LINES_BEFORE = 10;
 /** A report with its registers or frames is not longer. */
 const REPORT_LINES = 80;
@@ -98,11 +98,6 @@ export function findPanic(text: string): PanicExcerpt | undefined {
 /** A line without what syslog and the kernel put before it, and not longer than a line can be. */
 function plainLine(line: string): string {
   return cutLine(line.replace(PRIORITY, "").replace(TIMESTAMP, ""));
-}
-
-function cutLine(line: string): string {
-  if (line.length <= MOST_LINE_LENGTH) return line;
-  return `${line.slice(0, MOST_LINE_LENGTH)} [${line.length - MOST_LINE_LENGTH} more characters]`;
 }
 
 /** Where a panic begins: in which line, and where in it. */

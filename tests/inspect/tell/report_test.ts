@@ -5,7 +5,13 @@ import { toJsonLine } from "../../../lib/text/json.ts";
 import { formatFindings } from "../../../lib/inspect/tell/text.ts";
 import { styleFor } from "../../../lib/text/style.ts";
 import { decodeUtf8, encodeUtf8 } from "../../../lib/text/utf8.ts";
-import { buildElfCore, buildMessageBuffer, buildMinidump, concatenate } from "../../kerneldump/synthetic.ts";
+import {
+  buildElfCore,
+  buildMessageBuffer,
+  buildMinidump,
+  buildTextdump,
+  concatenate,
+} from "../../kerneldump/synthetic.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "../dumps.ts";
 
 const MINIDUMP = minidumpWithMessages("<6>hello\npanic: boom\ncpuid = 0\n");
@@ -198,6 +204,35 @@ Deno.test("what is not UTF-8 keeps its bytes in JSON, wherever it comes from, an
     if (messageBuffer !== null) assertStringIncludes(messageBuffer, text);
     assertMatch(json, /caf\\udce9 é \\udce2\\udc82/);
     assertMatch(shown, /Panic {5}caf\\xe9 é \\xe2\\x82\n/);
+  }
+});
+
+Deno.test("a line of a megabyte is cut, and a thousand lines are, wherever they stand; both are said", async () => {
+  const long = "x".repeat(2 ** 20);
+  const lines = Array.from({ length: 1000 }, (_, i) => `line ${i}`).join("\n");
+  const info = (host: string, panic: string) =>
+    `Dump from w1 [192.0.2.7]\n  Architecture: amd64\n  Hostname: ${host}\n  Version String: FreeBSD 14\n` +
+    `  Panic String: ${panic}\n  Header Parity Check: Pass\n  Client: ${host}\nDump complete\n`;
+  const report = `w1 dumped core - see ${long}\n\n\n\npanic: ${long}\n\n#0  ${long}\n`;
+  const textdump = buildTextdump({
+    "ddb.txt": `db> bt\n${long}\n`,
+    "msgbuf.txt": `${long}\npanic: ${long}\ncpuid = 0\n`,
+    "panic.txt": "boom",
+    "version.txt": lines,
+  });
+  for (
+    const [name, content] of [
+      ["info.0", info(long.slice(0, 2 ** 18), "boom")],
+      ["info.0", info("w1", long.slice(0, 2 ** 18))],
+      ["info.0", info("w1", lines)],
+      ["core.txt.0", report],
+      ["textdump.tar.0", textdump],
+    ] as const
+  ) {
+    const { text } = await show(name, { [name]: content });
+    assertMatch(text, /\[\d+ more (?:characters|lines)\]/, name);
+    assertEquals(text.split("\n").filter((line) => line.length > 2100).length, 0, name);
+    assertEquals(text.split("\n").length < 200, true, name);
   }
 });
 
