@@ -24,8 +24,12 @@ export class NotifySocket {
    */
   static open(address: string, directory: string): NotifySocket {
     if (!/^[/@]./.test(address)) throw new TypeError("it is neither a path nor an abstract name");
-    const path = address.startsWith("@") ? `\0${address.slice(1)}` : address;
-    return new NotifySocket(bind(directory), path);
+    if (address.startsWith("@")) {
+      const socket = bindAbstract();
+      if (socket === undefined) throw new TypeError("Deno reaches abstract sockets of Linux from 2.8.3 on");
+      return new NotifySocket(socket, `\0${address.slice(1)}`);
+    }
+    return new NotifySocket(bindAbstract() ?? bind(directory), address);
   }
 
   /** Sends variables, one in a line. */
@@ -40,15 +44,23 @@ export class NotifySocket {
   }
 }
 
-/** A socket to send from. Deno binds all of them, and not to no name. */
-function bind(directory: string): Deno.DatagramConn {
-  const name = `netdump-${crypto.randomUUID()}`;
+/** A socket to send from: Deno binds all of them, and not to no name. `undefined` where it knows no abstract ones. */
+function bindAbstract(): Deno.DatagramConn | undefined {
   try {
-    return Deno.listenDatagram({ transport: "unixpacket", path: `\0${name}` });
+    return Deno.listenDatagram({ transport: "unixpacket", path: `\0${newName()}` });
   } catch {
-    const path = join(directory, name);
-    const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-    Deno.removeSync(path);
-    return socket;
+    return undefined;
   }
+}
+
+/** The same, by a name in a directory, where it is needed for a moment only. */
+function bind(directory: string): Deno.DatagramConn {
+  const path = join(directory, newName());
+  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+  Deno.removeSync(path);
+  return socket;
+}
+
+function newName(): string {
+  return `netdump-${crypto.randomUUID()}`;
 }

@@ -48,6 +48,20 @@ Deno.test({
   },
 });
 
+const [major = 0, minor = 0, patch = 0] = Deno.version.deno.split(/[.+-]/).map(Number);
+const isOld = major < 2 || (major === 2 && (minor < 8 || (minor === 8 && patch < 3)));
+
+Deno.test({
+  name: `NotifySocket opens an abstract socket where Deno can, and says from when on it can`,
+  ignore: Deno.build.os !== "linux",
+  fn: () => {
+    using temp = new TempDir("disk");
+    const open = () => NotifySocket.open("@nobody", temp.path).close();
+    if (isOld) assertThrows(open, TypeError, "Deno reaches abstract sockets of Linux from 2.8.3 on");
+    else open();
+  },
+});
+
 Deno.test({
   name: "NotifySocket leaves no file behind, and says of another kind of address that it is one",
   ignore: windows,
