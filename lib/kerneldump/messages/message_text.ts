@@ -76,7 +76,8 @@ const END = /^(?:Uptime: |Dumping \d)/;
 
 /** Finds what the last boot's messages say around its panic; `undefined` if there is none in them. */
 export function findPanic(text: string): PanicExcerpt | undefined {
-  const raw = lastBoot(text.slice(-TAIL_LENGTH)).split("\n");
+  // Consoles that were logged, and archives that went through other systems, end lines with both.
+  const raw = lastBoot(text.slice(-TAIL_LENGTH).replaceAll("\r\n", "\n")).split("\n");
   const candidate = findCandidate(raw);
   if (candidate === undefined) return undefined;
   const { at, from } = candidate;

@@ -185,3 +185,12 @@ Deno.test("findPanic() cuts a line that no kernel prints, and says so", () => {
   const excerpt = findPanic(`panic: x\ncpuid = 0\nKDB: stack backtrace:\n${"(".repeat(5000)}\n`);
   assertEquals(excerpt?.lines.at(-1), `${"(".repeat(2000)} [3000 more characters]`);
 });
+
+Deno.test("findPanic() takes a carriage return before a line feed for no part of the text", () => {
+  const text = "---<<BOOT>>---\nlogin\npanic: first\nsecond\ncpuid = 1\ntime = 7\nKDB: stack backtrace:\n" +
+    "#0 0xffffffff80b9002d at kdb_backtrace+0x5d\nUptime: 9s\n";
+  const excerpt = findPanic(text);
+  assertEquals([excerpt?.panic, excerpt?.time, excerpt?.uptime], ["first\nsecond", 7, "9s"]);
+  assertEquals(findPanic(text.replaceAll("\n", "\r\n")), excerpt);
+  assertEquals(findPanic(`panic: older\r\ncpuid = 0\r\n..11%---<<BOOT>>---\r\nlogin\r\n`), undefined);
+});
