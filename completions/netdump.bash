@@ -8,9 +8,9 @@ _netdump_value() {
     serve:--bind | serve:-a | serve:--path | serve:-p | serve:--webhook | serve:--port | serve:--ack-port | serve:--allow | serve:--timeout | serve:--linger | serve:--max-dump-size | serve:--min-free | serve:--max-sessions | serve:--max-sessions-per-client | serve:--keep | serve:--workers | serve:--http | serve:--http-host | serve:--ship | serve:--s3-endpoint | serve:--ship-rate | serve:--ship-keep) kind='none' ;;
     serve:--exec | serve:-i | serve:--pidfile | serve:-P | serve:--s3-credentials | serve:--trace) kind='file' ;;
     serve:--log-format) kind='text json' ;;
-    send:--server | send:-s | send:--client | send:-c | send:--client-port | send:--path | send:-p | send:--mtu | send:--window | send:--retries | send:--timeout | send:--hostname | send:--panic | send:--arch | send:--dump-version-string | send:--rate) kind='none' ;;
+    send:--server | send:-s | send:--client | send:-c | send:--client-port | send:--path | send:-p | send:--mtu | send:--window | send:--retries | send:--timeout | send:--hostname | send:--panic | send:--arch | send:--dump-version-string | send:--s3-endpoint | send:--rate) kind='none' ;;
     send:--kernel) kind='12 13 14 main' ;;
-    send:--header | send:--key) kind='file' ;;
+    send:--header | send:--key | send:--s3-credentials) kind='file' ;;
     inspect:--physical | inspect:--virtual | inspect:--length | inspect:--since | inspect:--host | inspect:--limit | inspect:--member | inspect:--variable | inspect:--s3-endpoint) kind='none' ;;
     inspect:--private-key | inspect:--passphrase-file | inspect:--output | inspect:--kernel | inspect:--modules | inspect:--s3-credentials) kind='file' ;;
     inspect:--state) kind='whole partial truncated bad unknown orphaned unreadable' ;;
@@ -52,7 +52,7 @@ _netdump() {
       options='--dir --bind --path --exec --webhook --pidfile --debug --port --ack-port --allow --timeout --linger --max-dump-size --min-free --max-sessions --max-sessions-per-client --keep --workers --no-native --http --http-public --http-host --no-dns --ship --s3-endpoint --s3-credentials --ship-rate --ship-keep --log-format --trace --quiet --help --version'
       ;;
     send)
-      options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --force --hostname --panic --arch --dump-version-string --rate --no-native --check --quiet --json --help --version'
+      options='--server --client --client-port --path --mtu --window --retries --timeout --kernel --header --key --force --hostname --panic --arch --dump-version-string --s3-endpoint --s3-credentials --rate --no-native --check --quiet --json --help --version'
       operand='file' most=1
       ;;
     inspect)

@@ -79,6 +79,8 @@ complete -c netdump -n '__netdump_command send' -l hostname -r -f -d 'host name 
 complete -c netdump -n '__netdump_command send' -l panic -r -f -d 'panic string for a header built anew'
 complete -c netdump -n '__netdump_command send' -l arch -r -f -d 'architecture for a header built anew, such as amd64'
 complete -c netdump -n '__netdump_command send' -l dump-version-string -r -f -d 'kernel version for a header built anew'
+complete -c netdump -n '__netdump_command send' -l s3-endpoint -r -f -d 'URL of the object storage'
+complete -c netdump -n '__netdump_command send' -l s3-credentials -r -F -d 'file of mode 600 with the keys of the object storage'
 complete -c netdump -n '__netdump_command send' -l rate -r -f -d 'most bytes per second'
 complete -c netdump -n '__netdump_command send' -l no-native -d 'move datagrams by Deno\'s operations only, one at a time'
 complete -c netdump -n '__netdump_command send' -l check -d 'ask whether a server is there that would take a dump, and send none'

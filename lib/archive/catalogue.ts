@@ -4,9 +4,11 @@
  * @module
  */
 import { panicSignature } from "../kerneldump/files/panic_signature.ts";
-import { dayPrefix } from "./keys.ts";
+import { catalogueKeyOf, dayPrefix } from "./keys.ts";
 import type { ListedObject, ObjectStore } from "./object_store.ts";
 import { basicTime } from "./signature.ts";
+import { StoreError } from "./store_error.ts";
+import type { Sums } from "./transfer.ts";
 
 const MAX_ENTRY_BYTES = 16 * 2 ** 20;
 const MAX_READ_AT_ONCE = 16;
@@ -39,6 +41,34 @@ export interface CatalogueEntry {
   readonly bytes: number;
   /** All that the entry says. */
   readonly all: unknown;
+}
+
+/** What the catalogue says of an object. */
+export interface ObjectSums {
+  readonly compression: "none" | "zstd";
+  readonly received: Sums;
+}
+
+/** What the catalogue says of an object; `undefined` if no entry names it. */
+export async function readSums(
+  store: Pick<ObjectStore, "head" | "get">,
+  key: string,
+): Promise<ObjectSums | undefined> {
+  const entryKey = catalogueKeyOf(key);
+  const stored = entryKey === undefined ? undefined : await store.head(entryKey);
+  if (entryKey === undefined || stored === undefined || stored.sizeBytes > MAX_ENTRY_BYTES) return undefined;
+  try {
+    const { objects } = JSON.parse(new TextDecoder().decode(await store.get(entryKey)));
+    // deno-lint-ignore no-explicit-any
+    const { compression, received } = objects.find((object: any) => object.key === key);
+    const { bytes, sha256 } = received;
+    const isSound = (compression === "none" || compression === "zstd") && Number.isSafeInteger(bytes) &&
+      /^[0-9a-f]{64}$/.test(sha256);
+    return isSound ? { compression, received: { bytes, sha256 } } : undefined;
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    return undefined;
+  }
 }
 
 /** Entries, the newest first. What is no entry is left out. */

@@ -23,6 +23,7 @@ export interface ShippedName {
 }
 
 const MAX_KEY_LENGTH = 512;
+const FOLDER = /^((\d{4})(\d{2})(\d{2})T\d{6}Z)-\d{1,9}-([0-9a-f]{16})$/;
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 /**
@@ -57,6 +58,14 @@ export function dumpPrefix(prefix: string, { host, number, startedMs, id }: Ship
 /** Key of a dump's catalogue entry. */
 export function catalogueKey(prefix: string, { host, startedMs, id }: ShippedName): string {
   return `${dayPrefix(prefix, startedMs)}${basicTime(startedMs)}-${host}-${id}.json`;
+}
+
+/** Key of the catalogue entry of the dump that an object belongs to; `undefined` if it is no dump's. */
+export function catalogueKeyOf(objectKey: string): string | undefined {
+  const [, folder = "", host, dumps, ...prefix] = objectKey.split("/").reverse();
+  const [, time = "", year, month, day, id] = FOLDER.exec(folder) ?? [];
+  if (time === "" || dumps !== "dumps") return undefined;
+  return [...prefix.reverse(), "catalog/v1", year, month, day, `${time}-${host}-${id}.json`].join("/");
 }
 
 /** Key prefix of the catalogue's entries of one day, in UTC. */

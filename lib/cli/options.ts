@@ -198,6 +198,7 @@ export const sendOptions = {
   panic: { value: text("TEXT"), help: "panic string for a header built anew" },
   arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },
   "dump-version-string": { value: text("TEXT"), help: "kernel version for a header built anew" },
+  ...storeOptions,
   rate: { value: size, help: "most bytes per second" },
   "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
   check: { help: "ask whether a server is there that would take a dump, and send none" },

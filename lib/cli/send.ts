@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { STORE_ADVICE, StoreError } from "../archive/store_error.ts";
+import { SeekableZstdSource } from "../bytes/zstd/seekable_source.ts";
 import { MAX_HERALD_PATH_SIZE } from "../protocol/message.ts";
 import { SendError } from "../send/failure.ts";
+import type { DumpElsewhere } from "../send/load_dump.ts";
 import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
 import { toJsonLine } from "../text/json.ts";
 import { escapeLine, quote } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
+import { isInBucket, openObject } from "./bucket.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { keepOnly } from "./permissions.ts";
 import { runCheck } from "./send_check.ts";
@@ -16,6 +20,7 @@ import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
 import { ProgressBar } from "./progress.ts";
+import type { StoreOptions } from "./ship_options.ts";
 import { sayWaiting } from "./waiting.ts";
 
 /** Runs `netdump send`: 0 only if the server acknowledged FINISHED. */
@@ -26,7 +31,12 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
   }
   if (options.check) return await runCheck(invocation);
   if (operands.length === 0) throw new UsageError("Missing VMCORE");
-  const job = toJob(invocation);
+  const path = operands[0] ?? "";
+  const { "s3-endpoint": endpoint, "s3-credentials": credentials } = options;
+  if ((endpoint ?? credentials) !== undefined && !isInBucket(path)) {
+    throw new UsageError("Options --s3-endpoint and --s3-credentials need s3://... as VMCORE");
+  }
+  const job = toJob(invocation, isInBucket(path) ? await openElsewhere(path, options) : undefined);
   await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
@@ -57,7 +67,26 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
   }
 }
 
-function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
+/** A dump that was shipped, as it was received. */
+async function openElsewhere(path: string, options: StoreOptions): Promise<DumpElsewhere> {
+  try {
+    const { file, beside } = await openObject(path, options);
+    const unpacked = await SeekableZstdSource.open(file);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (unpacked === undefined) return { name, source: file, beside };
+    return { name: name.replace(/\.zst$/, ""), source: unpacked, beside };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new OperationError(
+      `Cannot read ${quote(path)}: ${escapeLine(error.message)}; ${STORE_ADVICE[error.failure]}`,
+    );
+  }
+}
+
+function toJob(
+  { options, operands }: Invocation<typeof sendCommand>,
+  elsewhere: DumpElsewhere | undefined,
+): SendJob {
   if (options.kernel !== undefined && options.window !== undefined) {
     throw new UsageError("Options --kernel and --window exclude each other: a kernel has no window");
   }
@@ -67,6 +96,7 @@ function toJob({ options, operands }: Invocation<typeof sendCommand>): SendJob {
   return {
     dump: {
       path: operands[0] ?? "",
+      elsewhere,
       headerPath: options.header,
       keyPath: options.key,
       force: options.force,

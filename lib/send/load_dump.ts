@@ -16,12 +16,15 @@ import {
   paddedKeySize,
 } from "./dump_header.ts";
 import { type DumpName, parseDumpName } from "../kerneldump/files/dump_name.ts";
-import { readBeginning, refuseWhatIsNoDump } from "./recognize.ts";
+import { type Readable, readBeginning, refuseWhatIsNoDump } from "./recognize.ts";
 import { SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { SendError } from "./failure.ts";
 import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";
-import type { OpenDump } from "./read_ahead.ts";
+import { FileSource } from "../os/file_source.ts";
+import { type Source, WindowSource } from "../bytes/source.ts";
+import type { DumpFile, OpenDump } from "./read_ahead.ts";
+import { SourceFile } from "./source_file.ts";
 import { decodeUtf8 } from "../text/utf8.ts";
 
 /** Enough of a dump to tell what it is. */
@@ -34,11 +37,22 @@ const MAX_COMPANION_SIZE = MAX_INFO_SIZE;
 /** What the user named. */
 export interface DumpChoice {
   readonly path: string;
+  /** Where the dump is, if not in a file of that path. */
+  readonly elsewhere: DumpElsewhere | undefined;
   readonly headerPath: string | undefined;
   readonly keyPath: string | undefined;
   readonly overrides: HeaderOverrides;
   /** Whether to send what is recognized as no dump. */
   readonly force: boolean;
+}
+
+/** A dump that lies elsewhere than in a file. */
+export interface DumpElsewhere {
+  /** Name of the file that it was. */
+  readonly name: string;
+  readonly source: Source & { readonly size: number };
+  /** What lies beside it, by name. */
+  readonly beside: ReadonlyMap<string, Uint8Array>;
 }
 
 /** A dump, ready to be sent. */
@@ -60,18 +74,17 @@ export interface LoadedDump {
  */
 export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
   const { path } = choice;
-  const file = await openForReading(path);
+  const place = choice.elsewhere === undefined
+    ? await openPlace(path)
+    : placeElsewhere(path, choice.elsewhere);
+  const { file } = place;
   try {
-    const info = await file.stat();
-    if (!info.isFile) throw new SendError(`Cannot send ${quote(path)}: it is not a regular file`);
+    const info = file.statSync();
     if (info.size === 0) throw new SendError(`Cannot send ${quote(path)}: the file is empty`);
-    // A link like vmcore.w1.last is named after no dump: its target is.
-    const realPath = await Deno.realPath(path);
-    const name = parseDumpName(basename(realPath));
-    const beginning = await readStart(path, file);
-    if (!choice.force) await refuseWhatIsNoDump(path, basename(realPath), beginning, info.size);
-    const companion = (kind: string) =>
-      name.id === null ? undefined : join(dirname(realPath), `${kind}.${name.id}`);
+    const name = parseDumpName(place.name);
+    const beginning = await readStart(place);
+    if (!choice.force) await refuseWhatIsNoDump(place, beginning, info.size);
+    const companion: Companion = (kind) => name.id === null ? undefined : place.beside(`${kind}.${name.id}`);
     const { source, from } = findHeader(choice.headerPath, companion);
     const key = findKey(choice.keyPath, name.encrypted ? companion("key") : undefined);
     const facts = {
@@ -79,7 +92,7 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
       fileSize: info.size,
       modifiedAt: Math.floor((info.mtime?.getTime() ?? 0) / 1000),
       keySize: key.byteLength,
-      beginning: await readBeginning(path, beginning),
+      beginning: await readBeginning(place, beginning),
     };
     const header = headerOf(source, from, facts, choice.overrides);
     return {
@@ -94,6 +107,51 @@ export async function loadDump(choice: DumpChoice): Promise<LoadedDump> {
     file.close();
     throw error;
   }
+}
+
+/** Where a dump is. */
+interface Place extends Readable {
+  /** At its front. */
+  readonly file: DumpFile;
+  /** A file that lies beside it. */
+  readonly beside: (name: string) => SmallFile | undefined;
+}
+
+interface SmallFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+async function openPlace(path: string): Promise<Place> {
+  const file = await openForReading(path);
+  try {
+    if (!file.statSync().isFile) throw new SendError(`Cannot send ${quote(path)}: it is not a regular file`);
+    // A link like vmcore.w1.last is named after no dump: its target is.
+    const realPath = await Deno.realPath(path);
+    const beside = (name: string) => {
+      const path = join(dirname(realPath), name);
+      const bytes = readIfThere(path);
+      return bytes === undefined ? undefined : { path, bytes };
+    };
+    return { path, name: basename(realPath), open: () => FileSource.open(path), file, beside };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function placeElsewhere(path: string, { name, source, beside }: DumpElsewhere): Place {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  return {
+    path,
+    name,
+    open: () => new WindowSource(source, 0),
+    file: new SourceFile(source),
+    beside: (name) => {
+      const bytes = beside.get(name);
+      return bytes === undefined ? undefined : { path: `${folder}${name}`, bytes };
+    },
+  };
 }
 
 async function openForReading(path: string): Promise<Deno.FsFile> {
@@ -112,18 +170,20 @@ async function openForReading(path: string): Promise<Deno.FsFile> {
   }
 }
 
-async function readStart(path: string, file: Deno.FsFile): Promise<Uint8Array> {
+async function readStart({ path, open }: Place): Promise<Uint8Array> {
   try {
-    const beginning = new Uint8Array(BEGINNING_SIZE);
-    const count = await file.read(beginning) ?? 0;
-    await file.seek(0, Deno.SeekMode.Start);
-    return beginning.subarray(0, count);
+    const source = open();
+    try {
+      return await source.read(0, BEGINNING_SIZE);
+    } finally {
+      source.close();
+    }
   } catch (error) {
     throw new SendError(`Cannot read ${quote(path)}: ${describeError(error)}`);
   }
 }
 
-type Companion = (kind: string) => string | undefined;
+type Companion = (kind: string) => SmallFile | undefined;
 
 function findHeader(
   chosen: string | undefined,
@@ -131,27 +191,24 @@ function findHeader(
 ): { source: HeaderSource; from: string | null } {
   if (chosen !== undefined) return { source: { kind: "header", bytes: read(chosen) }, from: chosen };
   const kdh = companion("kdh");
-  const bytes = kdh === undefined ? undefined : readIfThere(kdh);
-  if (kdh !== undefined && bytes !== undefined) return { source: { kind: "header", bytes }, from: kdh };
-  const infoPath = companion("info");
-  const text = infoPath === undefined ? undefined : readIfThere(infoPath);
-  if (infoPath !== undefined && text !== undefined) {
-    const info = parseInfo(decodeUtf8(text.subarray(0, MAX_INFO_SIZE)));
+  if (kdh !== undefined) return { source: { kind: "header", bytes: kdh.bytes }, from: kdh.path };
+  const text = companion("info");
+  if (text !== undefined) {
+    const info = parseInfo(new TextDecoder().decode(text.bytes.subarray(0, MAX_INFO_SIZE)));
     if (info === undefined) {
       throw new SendError(
-        `Cannot read ${quote(infoPath)}: it is no info file; --header FILE takes its place`,
+        `Cannot read ${quote(text.path)}: it is no info file; --header FILE takes its place`,
       );
     }
-    return { source: { kind: "info", info }, from: infoPath };
+    return { source: { kind: "info", info }, from: text.path };
   }
   return { source: { kind: "none" }, from: null };
 }
 
-function findKey(chosen: string | undefined, companion: string | undefined): Uint8Array {
-  const path = chosen ?? companion;
-  if (path === undefined) return new Uint8Array();
-  const bytes = chosen === undefined ? readIfThere(path) : read(path);
-  if (bytes === undefined) return new Uint8Array();
+function findKey(chosen: string | undefined, companion: SmallFile | undefined): Uint8Array {
+  const file = chosen === undefined ? companion : { path: chosen, bytes: read(chosen) };
+  if (file === undefined) return new Uint8Array();
+  const { path, bytes } = file;
   try {
     decodeKernelDumpKey(bytes);
   } catch (error) {

@@ -11,11 +11,25 @@ const CHUNK_SIZE = 1024 * 1024;
 /** Chunks read ahead: the disk works while the network does. */
 const CHUNKS = 4;
 
+/** What tells whether a file is as it was. */
+export interface FileState {
+  readonly size: number;
+  readonly mtime: Date | null;
+}
+
+/** What a dump is read from, from its front: an open file, or something like it that lies elsewhere. */
+export interface DumpFile {
+  /** Reads the next bytes; `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  statSync(): FileState;
+  close(): void;
+}
+
 /** A file that is being sent, and how it was when it was opened. */
 export interface OpenDump {
   readonly path: string;
-  readonly file: Deno.FsFile;
-  readonly info: Deno.FileInfo;
+  readonly file: DumpFile;
+  readonly info: FileState;
   /** Bytes to send: what lies behind the end of the file is zeros. */
   readonly dataSize: number;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Source } from "../bytes/source.ts";
 import { StreamSource } from "../bytes/stream_source.ts";
 import { decompressGzip } from "../bytes/gzip/member.ts";
 import { decompressZstd } from "../bytes/zstd/frame.ts";
@@ -27,18 +28,25 @@ const NO_DUMPS: Readonly<Partial<Record<Identity["kind"], string>>> = {
   "device-image": "the image of a dump device, with the dump in it",
 };
 
+/** A file that can be read anywhere. */
+export interface Readable {
+  /** As it is called in messages. */
+  readonly path: string;
+  readonly name: string;
+  readonly open: () => Source;
+}
+
 /**
  * Refuses a file that is recognized as no dump.
  *
  * @throws {SendError} that says what it is, or that it cannot be read
  */
 export async function refuseWhatIsNoDump(
-  path: string,
-  name: string,
+  { path, name, open }: Readable,
   start: Uint8Array,
   size: number,
 ): Promise<void> {
-  const what = await reading(path, async (file) => {
+  const what = await reading({ path, open }, async (file) => {
     const end = await file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE);
     const identity = identify({ name, start, end, size });
     const known = whatInstead(identity);
@@ -64,10 +72,12 @@ const SEARCH_LIMIT = 256 * 2 ** 20;
 /** The windows of a search, which keeps none of them, are read into the same memory: it would pile up faster than it is freed. */
 const WINDOW_BYTES = 2 ** 20;
 
-async function holdsDevice(file: FileSource, size: number): Promise<boolean> {
+async function holdsDevice(file: Source, size: number): Promise<boolean> {
   const window = new Uint8Array(WINDOW_BYTES);
   const readAt = (offset: number, length: number) =>
-    length === WINDOW_BYTES ? Promise.resolve(file.readInto(window, offset)) : file.read(offset, length);
+    file instanceof FileSource && length === WINDOW_BYTES
+      ? Promise.resolve(file.readInto(window, offset))
+      : file.read(offset, length);
   if (await findDumpPartition(readAt, size) !== undefined) return true;
   const image = await searchDeviceImage(readAt, size, SEARCH_LIMIT) ??
     await readNewerDeviceImage(readAt, size, SEARCH_LIMIT);
@@ -81,13 +91,13 @@ export interface Beginning {
 }
 
 /** Reads the first bytes of a dump below one compression. What cannot be decompressed is shorter, or empty. */
-export async function readBeginning(path: string, start: Uint8Array): Promise<Beginning> {
+export async function readBeginning(dump: Omit<Readable, "name">, start: Uint8Array): Promise<Beginning> {
   const identity = identify({ name: "", start, end: null, size: null });
   if (identity.kind !== "compressed") return { plain: start, compression: "none" };
-  return await reading(path, (file) => readBelow(file, identity.compression));
+  return await reading(dump, (file) => readBelow(file, identity.compression));
 }
 
-async function readBelow(file: FileSource, compression: "gzip" | "zstd"): Promise<Beginning> {
+async function readBelow(file: Source, compression: "gzip" | "zstd"): Promise<Beginning> {
   const stream = new StreamSource(() =>
     compression === "gzip" ? decompressGzip(file) : decompressZstd(file, { checksum: false })
   );
@@ -98,9 +108,12 @@ async function readBelow(file: FileSource, compression: "gzip" | "zstd"): Promis
   }
 }
 
-async function reading<T>(path: string, use: (file: FileSource) => Promise<T>): Promise<T> {
+async function reading<T>(
+  { path, open }: Omit<Readable, "name">,
+  use: (file: Source) => Promise<T>,
+): Promise<T> {
   try {
-    const file = FileSource.open(path);
+    const file = open();
     try {
       return await use(file);
     } finally {

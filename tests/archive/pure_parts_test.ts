@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { credentialsOf, parseCredentials, parseEndpoint } from "../../lib/archive/credentials.ts";
-import { catalogueKey, dayPrefix, dumpPrefix, parseShelfLocation } from "../../lib/archive/keys.ts";
+import {
+  catalogueKey,
+  catalogueKeyOf,
+  dayPrefix,
+  dumpPrefix,
+  parseShelfLocation,
+} from "../../lib/archive/keys.ts";
 import { Pacer } from "../../lib/archive/pace.ts";
 import { elementText, escapeXml } from "../../lib/archive/xml.ts";
 
@@ -33,6 +39,13 @@ Deno.test("keys of dumps that began later sort later, day by day", () => {
     catalogueKey("p/", name),
     `${dayPrefix("p/", name.startedMs)}20261126T235901Z-w1-0123456789abcdef.json`,
   );
+  assertEquals(catalogueKeyOf(`${dumpPrefix("p/", name)}vmcore.w1.3.zst`), catalogueKey("p/", name));
+  assertEquals(catalogueKeyOf(`${dumpPrefix("", name)}kdh.w1.3`), catalogueKey("", name));
+  for (
+    const key of ["", "dumps/w1/vmcore.w1.3", `x${dumpPrefix("", name)}kdh.w1.3`, catalogueKey("", name)]
+  ) {
+    assertEquals(catalogueKeyOf(key), undefined);
+  }
   const second = fc.integer({ min: 0, max: 4_000_000_000 });
   fc.assert(fc.property(second, second, (a, b) => {
     fc.pre(a < b);

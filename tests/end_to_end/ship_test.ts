@@ -177,11 +177,69 @@ testWithSwift(
     assertEquals(read.layers, compressFrame === undefined ? [] : ["zstd"]);
     for (const difference of ["file", "size", "layers"]) wanted[difference] = read[difference];
     assertEquals(read, wanted);
+    const fetched = server.path("fetched");
+    await Deno.writeFile(`${fetched}.partial`, core.subarray(0, 5000));
+    const fetch = await inspect(swift, "--output", fetched, `s3://dumps/${key}`);
+    assertEquals(fetch.code, 0, fetch.err);
+    assertEquals(
+      fetch.err,
+      `netdump: Wrote "${fetched}": 8.00 KiB (8192 bytes), 4.88 KiB (5000 bytes) of it by an earlier try\n`,
+    );
+    assertEquals(await Deno.readFile(fetched), core);
+    const again = await inspect(swift, "--output", fetched, `s3://dumps/${key}`);
+    assertEquals([again.code, again.err.includes("it exists")], [1, true]);
+    const unnamed = await inspect(swift, "--output", `${fetched}.info`, `s3://dumps/${entry.id}`);
+    assertEquals(unnamed.code, 1);
     const absent = await inspect(swift, `s3://dumps/${key}x`);
     assertEquals(absent.code, 1);
     assertStringIncludes(absent.err, "is not in the bucket");
   },
 );
+
+testWithSwift("send replays a dump that was shipped, with its header, to the byte", async () => {
+  await using swift = await Swift.start();
+  await using server = await ServerProcess.start({ args: SHIP, env: swift.environment });
+  const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
+  try {
+    const vmcore = `${directory}/source`;
+    const bytes = randomBytes(9 * 2 ** 20 + 4096, 3);
+    bytes.fill(0, 2 ** 20, 6 * 2 ** 20);
+    await Deno.writeFile(vmcore, bytes);
+    const to = ["-s", `${server.address}:${server.port}`, "--quiet"];
+    const first = await send(...to, "--hostname", "w1", "--panic", "p", "--arch", "amd64", vmcore);
+    assertEquals(first.code, 0, first.stderr);
+    await server.event("shipped");
+    const [entry] = await catalogue(swift.store);
+    // deno-lint-ignore no-explicit-any
+    const { key, name } = entry.objects.find(({ name }: any) => name.startsWith("vmcore"));
+    const credentials = `${directory}/credentials`;
+    await Deno.writeTextFile(
+      credentials,
+      "aws_access_key_id = test:tester\naws_secret_access_key = testing\n",
+      { mode: 0o600 },
+    );
+    const store = ["--s3-endpoint", swift.endpoint, "--s3-credentials", credentials];
+    const again = await send(...to, ...store, "--json", `s3://dumps/${key}`);
+    assertEquals([again.code, again.stderr], [0, ""]);
+    const result = JSON.parse(again.stdout);
+    assertEquals([result.finished, result.fileSize], [true, bytes.length]);
+    assertEquals(result.headerFrom, `s3://dumps/${key.replace(/[^/]+$/, `kdh.${entry.host}.0`)}`);
+    const { host } = await server.event("completed", ({ host }) => host !== entry.host);
+    assertEquals(await Deno.readFile(server.path(`vmcore.${host}.0`)), bytes);
+    assertEquals(
+      await Deno.readFile(server.path(`kdh.${host}.0`)),
+      await Deno.readFile(server.path(name.replace("vmcore", "kdh"))),
+    );
+    const absent = await send(...to, ...store, `s3://dumps/${key}x`);
+    assertEquals(absent.code, 1);
+    assertStringIncludes(absent.stderr, "is not in the bucket");
+    const wrong = await send(...to, "--s3-endpoint", swift.endpoint, vmcore);
+    assertEquals(wrong.code, 2);
+    await server.stop();
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
 
 testWithSwift("--ship-keep removes local files behind the catalogue entry only", async () => {
   await using swift = await Swift.start();

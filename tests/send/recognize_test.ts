@@ -26,6 +26,7 @@ async function load(name: string, files: Readonly<Record<string, Uint8Array | st
   await withFiles(files, async (_, path) => {
     loaded = await loadDump({
       path: path(name),
+      elsewhere: undefined,
       headerPath: undefined,
       keyPath: undefined,
       overrides: NO_OVERRIDES,

@@ -3,29 +3,26 @@
  *
  * @module
  */
-import { type CatalogueEntry, readCatalogue } from "../../archive/catalogue.ts";
-import { parseShelfLocation } from "../../archive/keys.ts";
+import { type CatalogueEntry, readCatalogue, readSums } from "../../archive/catalogue.ts";
+import { fetchFile, partialPath } from "../../archive/fetch_file.ts";
 import { ObjectSource } from "../../archive/object_source.ts";
-import { ObjectStore } from "../../archive/object_store.ts";
-import type { Elsewhere } from "../../inspect/examination.ts";
-import { companionNames } from "../../inspect/open/companions.ts";
+import { StoreError } from "../../archive/store_error.ts";
+import { SeekableZstdSource } from "../../bytes/zstd/seekable_source.ts";
+import { realFileSystem } from "../../os/file_system.ts";
+import { describeError } from "../../os/system_error.ts";
 import { toJsonLine } from "../../text/json.ts";
 import { escapeLine, quote } from "../../text/escape.ts";
 import { type Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
-import { formatSize } from "../../text/units.ts";
+import { formatBytes, formatSize } from "../../text/units.ts";
+import { isInBucket, openBucket } from "../bucket.ts";
+import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
-import { storeSettings } from "../ship_options.ts";
 import type { Options } from "./options.ts";
 
-/** A companion is far shorter. */
-const MAX_COMPANION_BYTES = 2 ** 20;
+/** Shells say by this status that SIGINT ended a program. */
+const SIGNALLED_BY_INTERRUPT = 130;
 const ALIGNMENTS = ["left", "right", "left", "right"] as const;
-
-/** Whether an operand names a bucket. */
-export function isInBucket(path: string): boolean {
-  return path.startsWith("s3://");
-}
 
 /** Whether it names all dumps of a bucket or of a prefix, and not one object: it ends with a slash, or is a bucket alone. */
 export function isShelf(path: string): boolean {
@@ -72,28 +69,44 @@ function row({ host, number, started, complete, bytes, panic, core }: CatalogueE
   ];
 }
 
-/** An object of a bucket and what lies beside it, to be examined. */
-export async function openObject(path: string, options: Options): Promise<Elsewhere> {
+/**
+ * Fetches an object as it was received, and goes on where an earlier try ended.
+ *
+ * @returns whether its sum could be checked
+ */
+export async function fetchObject(path: string, options: Options, output: string): Promise<boolean> {
   const { store, prefix } = openBucket(path, options);
   const key = prefix.slice(0, -1);
+  if (realFileSystem.entry(output) !== undefined) {
+    throw new OperationError(`Cannot write ${quote(output)}: it exists`);
+  }
   const file = await ObjectSource.open(store, key);
-  const folder = key.slice(0, key.lastIndexOf("/") + 1);
-  const beside = new Map<string, Uint8Array>();
-  for (const name of companionNames(key.slice(folder.length))) {
-    const found = await store.head(folder + name);
-    if (found !== undefined && found.sizeBytes <= MAX_COMPANION_BYTES) {
-      beside.set(name, await store.get(folder + name));
-    }
-  }
-  return { file, beside };
-}
-
-function openBucket(path: string, options: Options): { store: ObjectStore; prefix: string } {
+  const known = await readSums(store, key);
+  const source = known?.compression === "zstd" ? await SeekableZstdSource.open(file) : file;
+  if (source === undefined) throw new OperationError(`Cannot read ${quote(path)}: its seek table is damaged`);
+  const progress = new ByteProgress(output);
+  const stop = () => {
+    progress.stop();
+    console.error(`netdump: Interrupted: what was fetched is in ${quote(partialPath(output))}`);
+    Deno.exit(SIGNALLED_BY_INTERRUPT);
+  };
+  Deno.addSignalListener("SIGINT", stop);
   try {
-    const location = parseShelfLocation(path);
-    return { store: new ObjectStore(storeSettings(location, options)), prefix: location.prefix };
+    const sums = known?.received ?? null;
+    const fetch = { source, sums, path: output, onProgress: progress.update };
+    const heldBytes = await fetchFile(realFileSystem, fetch);
+    const before = heldBytes === 0 ? "" : `, ${formatBytes(heldBytes)} of it by an earlier try`;
+    console.error(`netdump: Wrote ${quote(output)}: ${formatBytes(source.size)}${before}`);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new OperationError(`Cannot read ${quote(path)}: expected ${error.message}`);
+    if (error instanceof StoreError || error instanceof OperationError) throw error;
+    throw new OperationError(`Cannot write ${quote(output)}: ${describeError(error)}`);
+  } finally {
+    progress.stop();
+    Deno.removeSignalListener("SIGINT", stop);
+    source.close();
   }
+  if (known === undefined) {
+    console.error(`netdump: No catalogue entry names ${quote(path)}: its sum could not be checked`);
+  }
+  return known !== undefined;
 }

@@ -21,7 +21,8 @@ import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
-import { isInBucket, isShelf, listShelf, openObject, readShelf } from "./bucket.ts";
+import { isInBucket, openObject } from "../bucket.ts";
+import { fetchObject, isShelf, listShelf, readShelf } from "./bucket.ts";
 import { inspectDirectory, type OpenDirectory, openDirectory, tellGroups } from "./directory.ts";
 import {
   checkBucketOptions,
@@ -135,6 +136,10 @@ async function inspectFile(
   privateKey: PrivateKey | null,
   place: { index: number; count: number },
 ): Promise<boolean> {
+  // With a private key it is the plain dump that is wanted.
+  if (options.output !== undefined && isInBucket(path) && privateKey === null) {
+    return await fetchObject(path, options, options.output);
+  }
   const thoroughness = chooseThoroughness(options);
   const progress = new ByteProgress(path);
   let examination: Examination;
