@@ -194,7 +194,7 @@ function findHeader(
   if (kdh !== undefined) return { source: { kind: "header", bytes: kdh.bytes }, from: kdh.path };
   const text = companion("info");
   if (text !== undefined) {
-    const info = parseInfo(new TextDecoder().decode(text.bytes.subarray(0, MAX_INFO_SIZE)));
+    const info = parseInfo(decodeUtf8(text.bytes.subarray(0, MAX_INFO_SIZE)));
     if (info === undefined) {
       throw new SendError(
         `Cannot read ${quote(text.path)}: it is no info file; --header FILE takes its place`,

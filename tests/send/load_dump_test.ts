@@ -13,7 +13,15 @@ function choose(path: string, more: Partial<DumpChoice> = {}): DumpChoice {
     architecture: undefined,
     versionString: undefined,
   };
-  return { path, elsewhere: undefined, headerPath: undefined, keyPath: undefined, overrides, force: true, ...more };
+  return {
+    path,
+    elsewhere: undefined,
+    headerPath: undefined,
+    keyPath: undefined,
+    overrides,
+    force: true,
+    ...more,
+  };
 }
 
 async function fails(choice: DumpChoice, words: string): Promise<void> {
