@@ -55,7 +55,7 @@ Deno.test({
     const long = `vmcore.${"w".repeat(63)}.0.incomplete`;
     await Deno.writeTextFile(server.path(long), "half a dump");
     await using page = await BrowserPage.open();
-    for (const path of ["", `dumps/vmcore.${client.address}.0`, `dumps/${long}`]) {
+    for (const path of ["", "still", `dumps/vmcore.${client.address}.0`, `dumps/${long}`]) {
       for (const width of [320, 400, 1200]) {
         for (const theme of ["dark", "light"] as const) {
           await page.show(`${base}/${path}`, width, theme);
@@ -86,6 +86,7 @@ Deno.test({
         "document.activeElement.ariaLabel ?? document.activeElement.textContent",
       );
     };
+    assertEquals(await stop(), "stop refreshing");
     assertEquals([await stop(), await stop()].sort(), [`vmcore.${client.address}.0`, long].sort());
     await page.show(`${base}/dumps/${long}`, 1200, "light");
     assertEquals([await stop(), await stop()], ["all dumps", "What it says"]);

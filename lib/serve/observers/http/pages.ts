@@ -12,6 +12,8 @@ import { estimatedEnd, expectedBytes, type Status } from "./api.ts";
 import { fragment, Html, lines, type Part } from "./html.ts";
 import { STYLE_SHEET } from "./style_sheet.ts";
 
+/** Where the status page is that does not refresh itself. */
+export const STILL_PATH = "/still";
 /** The page is asked for again after so many seconds. */
 const REFRESH_S = 10;
 /** Rows of a table; the API has more. */
@@ -20,8 +22,12 @@ const MOST_HOSTS = 8;
 /** Width of pictures in units of their own. */
 const WIDTH = 1000;
 
-/** The status page. */
-export function statusPage(status: Status): string {
+/**
+ * The status page.
+ *
+ * @param refreshes whether it is asked for again by itself; who walks it by keyboard or listens to it wants that it stands still
+ */
+export function statusPage(status: Status, refreshes = true): string {
   const { view, weaknesses, running } = status;
   const stored = status.stored?.filter((dump) => !running.some((one) => isOf(one, dump))) ?? null;
   const isReady = !weaknesses.some(({ blocks }) => blocks);
@@ -34,7 +40,12 @@ export function statusPage(status: Status): string {
     }</span>
 <span class="dim">${view.addresses.map((address) => `${address}:${view.port}`).join(", ")}; up ${
       formatDuration(status.nowMs - status.startedMs)
-    }; ${time(new Date(status.nowMs).toISOString())} UTC</span></header>
+    }; ${time(new Date(status.nowMs).toISOString())} UTC</span>
+${
+      refreshes
+        ? fragment`<a href="${STILL_PATH}">stop refreshing</a>`
+        : fragment`<a href="/">refresh</a>`
+    }</header>
 <main>${weaknesses.map(note)}
 <h2>Running</h2>${runningTable(running, status.nowMs)}
 <h2>Panics</h2>${panicTable(stored)}
@@ -43,7 +54,7 @@ export function statusPage(status: Status): string {
 <h2>Server</h2>${serverFacts(status)}
 ${endedBadly(status.ended)}
 ${refusalTable(status.refusals)}</main>`,
-    fragment`<meta http-equiv="refresh" content="${REFRESH_S}">`,
+    refreshes ? fragment`<meta http-equiv="refresh" content="${REFRESH_S}">` : null,
   );
 }
 

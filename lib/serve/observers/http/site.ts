@@ -8,7 +8,7 @@ import { EXPOSITION_TYPE } from "../exposition.ts";
 import type { Weakness } from "../server_view.ts";
 import type { DumpDetails, DumpReader, StoredDump } from "../stored_dumps.ts";
 import { API, type Status } from "./api.ts";
-import { dumpPage, statusPage } from "./pages.ts";
+import { dumpPage, statusPage, STILL_PATH } from "./pages.ts";
 import { STYLE_SHEET } from "./style_sheet.ts";
 import { type Answer, plainAnswer, type Request } from "./request.ts";
 
@@ -79,7 +79,8 @@ export class Site {
         return { status: 200, type: EXPOSITION_TYPE, body };
       }
       case "/":
-        return await this.#page(statusPage(await this.#status()));
+      case STILL_PATH:
+        return await this.#page(statusPage(await this.#status(), path === "/"));
       case "/healthz":
         return verdict((await this.#weaknesses.get()).filter(({ check }) => HEALTH.includes(check)));
       case "/readyz":

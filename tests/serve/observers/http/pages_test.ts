@@ -90,7 +90,9 @@ Deno.test("the status page says what runs, what panicked where how often, what t
   // The file of the dump that runs is no dump yet.
   assert(!page.includes("vmcore.w1.5"));
   assertMatch(page, /<a href="\/dumps\/vmcore\.w2\.0">/);
-  assertMatch(page, /http-equiv="refresh"/);
+  assertMatch(page, /http-equiv="refresh"[^]*<a href="\/still">stop refreshing<\/a>/);
+  const still = statusPage(status(board), false);
+  assertEquals([still.includes("http-equiv"), still.includes('<a href="/">refresh</a>')], [false, true]);
   const full = { check: "free-space", problem: "full", advice: "make room", blocks: true };
   assertMatch(
     seen(statusPage(status(board, { weaknesses: [full] }))),

@@ -87,6 +87,14 @@ Deno.test("/readyz tells what blocks dumps and /healthz what is broken, each as 
   assertEquals((await siteOf([{ ...FULL, check: "receivers", blocks: false }]).get("/healthz")).status, 503);
 });
 
+Deno.test("/ refreshes itself and /still does not", async () => {
+  const { get } = siteOf();
+  for (const [path, refreshes] of [["/", true], ["/still", false]] as const) {
+    const { status, body } = await get(path);
+    assertEquals([status, body.includes('http-equiv="refresh"')], [200, refreshes]);
+  }
+});
+
 Deno.test("/metrics has Prometheus' media type", async () => {
   const { type, body } = await siteOf().get("/metrics");
   assertEquals([type, body], ["text/plain; version=0.0.4; charset=utf-8", "x 1\n"]);
