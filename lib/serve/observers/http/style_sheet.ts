@@ -47,7 +47,7 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
   table, tbody, tr, td { display: block; width: 100%; }
   thead { position: absolute; left: -100rem; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
-  td, td.number { border: 0; padding: .1rem .75rem; text-align: left; white-space: normal; }
+  td, td.number, td.time { border: 0; padding: .1rem .75rem; text-align: left; white-space: normal; }
   td.number progress { max-width: 12rem; vertical-align: middle; }
   td::before { content: attr(data-label) ": "; color: var(--dim); }
   td:empty { display: none; }
