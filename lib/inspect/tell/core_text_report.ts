@@ -81,15 +81,20 @@ function backtraceLines({ kernel, problems, textdump }: Findings): string[] {
     ? ["warning: the kernel file is not that of the kernel that crashed: names and lines may be wrong"]
     : [];
   const digits = 2 * kernel.kernel.machine.format.wordSize;
-  return [...wrong, ...crashed.frames.map((frame, number) => frameLine(frame, number, digits))];
+  const { frames } = crashed;
+  return [
+    ...wrong,
+    ...frames.map((frame, number) => frameLine(frame, number, frames[number - 1]?.inline ? 0 : digits)),
+  ];
 }
 
+/** @param digits of the address; 0 for what an inlined function is in, whose address debuggers leave out */
 function frameLine(frame: NamedFrame, number: number, digits: number): string {
   const { pc, symbol, inline, file, line, trap } = frame;
   const start = `#${`${number}`.padEnd(2)} `;
   if (trap !== null) return `${start}<signal handler called>`;
   const name = escapeLine((inline ? frame.function : symbol) ?? "??");
-  const address = inline ? "" : `0x${pc.toString(16).padStart(digits, "0")} in `;
+  const address = digits === 0 ? "" : `0x${pc.toString(16).padStart(digits, "0")} in `;
   const where = file === null ? "" : ` at ${escapeLine(file)}${line === null ? "" : `:${line}`}`;
   return `${start}${address}${name} ()${where}`;
 }

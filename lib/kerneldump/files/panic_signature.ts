@@ -54,7 +54,9 @@ const LONGEST = 1024;
  * (`#3 0xffffffff80b43132 in vpanic (fmt=...)`), or bare names of functions; the innermost first; none if not known
  */
 export function panicSignature(panic: string, frames: readonly string[] = []): string {
-  const names = frames.map(functionOf).filter((name) => name !== undefined);
+  const names = frames.filter((_, i) => !isInlined(frames[i + 1])).map(functionOf).filter((name) =>
+    name !== undefined
+  );
   // Trap handling may come twice: the interrupted function is what stands below the last of it.
   const top = names.slice(0, HANDLING_DEPTH).findLastIndex((name) => HANDLING.test(name)) + 1;
   const told = names.slice(top, top + FRAMES);
@@ -63,6 +65,14 @@ export function panicSignature(panic: string, frames: readonly string[] = []): s
 
 /** How far down handling is looked for: a trap in a handler's callee is not the bug's own frame. */
 const HANDLING_DEPTH = 16;
+
+/**
+ * A debugger tells the address of an inlined function, and then, without one, the function that it is inlined in; the
+ * kernel knows that one only.
+ */
+function isInlined(next: string | undefined): boolean {
+  return next !== undefined && /^\s{0,8}#\d{1,4}\s{1,8}[A-Za-z_][\w.$]{0,200} \(/.test(next);
+}
 
 /** The function that a line of a backtrace names. */
 function functionOf(line: string): string | undefined {

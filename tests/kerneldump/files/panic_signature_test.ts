@@ -92,7 +92,8 @@ Deno.test("panicSignature() is the same of the kernel's frames, a debugger's and
     "#3  0xffffffff8100c85c in trap_fatal (frame=0xfffffe00e8) at trap.c:940",
     "#4  <signal handler called>",
     "#5  0xffffffff80c7a4b1 in ip_output (m=0x0) at ip_output.c:12",
-    "#6  tcp_output (tp=0x0) at tcp_output.c:9",
+    "#6  0xffffffff80c90aaa in mtx_lock_inline (m=0x0) at mutex.h:200",
+    "#7  tcp_output (tp=0x0) at tcp_output.c:9",
   ];
   const names = ["kdb_backtrace", "vpanic", "ip_output", "tcp_output"];
   for (const frames of [kernel, other, gdb, names]) {
