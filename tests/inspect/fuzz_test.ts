@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { examine } from "../../lib/inspect/examine.ts";
 import { formatHexDump } from "../../lib/inspect/tell/hex_dump.ts";
+import { formatCoreTextReport } from "../../lib/inspect/tell/core_text_report.ts";
+import { parseCoreText } from "../../lib/kerneldump/files/core_text.ts";
 import { makeReport } from "../../lib/inspect/tell/report.ts";
 import { toJsonLine } from "../../lib/text/json.ts";
 import type { Thoroughness } from "../../lib/inspect/examination.ts";
@@ -10,6 +12,7 @@ import { styleFor } from "../../lib/text/style.ts";
 import { seededRandom } from "../helpers.ts";
 import {
   buildDeviceImage,
+  buildDisk,
   buildElfCore,
   buildMessageBuffer,
   buildMinidump,
@@ -43,7 +46,19 @@ async function survive(path: string, thoroughness: Thoroughness, what: string): 
     JSON.parse(json);
     assertEquals(RAW.test(json.trimEnd()), false, what);
     assertEquals(RAW.test(formatFindings(findings, styleFor(false, true))), false, what);
-    for (const address of [0n, 0x1000n, 0xfffffe0000000000n, 0xffffffffffffff00n]) {
+    const report = formatCoreTextReport(findings, { config: null }, new Date(0));
+    assertEquals(RAW.test(report.replaceAll("\t", " ")), false, what);
+    assert(parseCoreText(report) !== undefined, what);
+    for (
+      const address of [
+        0n,
+        0x1000n,
+        0xc000000000000000n,
+        0xc008000000000000n,
+        0xfffffe0000000000n,
+        0xffffffffffffff00n,
+      ]
+    ) {
       if (memory === null || address >= 2n ** BigInt(memory.addressBits)) continue;
       for await (const _ of formatHexDump(memory.readVirtual(address, 64), memory.addressBits));
       for await (const _ of formatHexDump(memory.readPhysical(address, 64), memory.addressBits));
@@ -91,6 +106,48 @@ const BASES: readonly Base[] = [
       return Promise.resolve({ device: buildDeviceImage({ header: bytes, data: MINIDUMP }) });
     },
     tellsCuts: false,
+  },
+  {
+    name: "newer-device",
+    files: () => {
+      const { bytes } = headerOf(MINIDUMP, { blockSize: 512 });
+      new DataView(bytes.buffer).setUint32(32, 5);
+      return Promise.resolve({ "newer-device": buildDeviceImage({ header: bytes, data: MINIDUMP }) });
+    },
+    tellsCuts: false,
+  },
+  {
+    name: "disk",
+    files: () => {
+      const { bytes } = headerOf(MINIDUMP, { blockSize: 512 });
+      const device = buildDeviceImage({ header: bytes, data: MINIDUMP });
+      return Promise.resolve({
+        disk: buildDisk([{ at: 0x8000, bytes: device }], { size: 0x8000 + device.byteLength + 4096 }),
+      });
+    },
+    tellsCuts: false,
+  },
+  {
+    name: "core.txt.0",
+    files: () =>
+      Promise.resolve({
+        "core.txt.0": "w1 dumped core - see /var/crash/vmcore.0\n\nFri Nov 21 10:08:00 UTC 2025\n\n" +
+          "FreeBSD w1 14.2-RELEASE FreeBSD 14.2-RELEASE GENERIC  amd64\n\npanic: boom\n\n#0  f () at f.c:1\n\n" +
+          `${"-".repeat(72)}\ndmesg\n\nhello\n`,
+      }),
+    tellsCuts: false,
+  },
+  {
+    name: "vmcore.ppc.0",
+    files: () => {
+      const entry = Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0x10, 9);
+      const pages = { 0x1000: entry, 0x2000: entry };
+      const radix = { architecture: "powerpc64", mmuName: "mmu_radix", pageTables: entry, pages } as const;
+      return Promise.resolve({
+        "vmcore.ppc.0": buildMinidump({ ...radix, kernelBase: 0xc000000000000000n }),
+      });
+    },
+    tellsCuts: true,
   },
   {
     name: "live",

@@ -7,6 +7,7 @@
 
 export * from "./synthetic/concatenate.ts";
 export * from "./synthetic/device_image.ts";
+export * from "./synthetic/disk.ts";
 export * from "./synthetic/elf_core.ts";
 export * from "./synthetic/message_buffer.ts";
 export * from "./synthetic/minidump.ts";

@@ -7,38 +7,12 @@ import type { ReadAt } from "../../../lib/bytes/source.ts";
 import { readAtOf } from "../../../lib/bytes/source.ts";
 import { encodeKernelDumpHeader } from "../../../lib/kerneldump/files/header.ts";
 import { JOURNAL_HEADER } from "../journal_header.ts";
-import { buildDeviceImage } from "../synthetic.ts";
+import { buildDeviceImage, buildDisk, type Placed, placed } from "../synthetic.ts";
 import { codes, headerOf, look, minidumpWithMessages } from "../../inspect/dumps.ts";
 
 const DUMP = minidumpWithMessages();
 const { bytes: HEADER } = headerOf(DUMP, { blockSize: 512 });
 const DEVICE = buildDeviceImage({ header: HEADER, data: DUMP });
-
-interface Placed {
-  readonly at: number;
-  readonly bytes: Uint8Array;
-}
-
-function disk(size: number, parts: readonly Placed[], write: (view: DataView) => void): Uint8Array {
-  const bytes = new Uint8Array(size);
-  write(new DataView(bytes.buffer));
-  for (const part of parts) bytes.set(part.bytes, part.at);
-  return bytes;
-}
-
-function gpt(parts: readonly Placed[], sectorSize = 512, size = 1 << 20): Uint8Array {
-  return disk(size, parts, (view) => {
-    new TextEncoder().encodeInto("EFI PART", new Uint8Array(view.buffer, sectorSize));
-    view.setBigUint64(sectorSize + 72, 2n, true);
-    view.setUint32(sectorSize + 80, 128, true);
-    view.setUint32(sectorSize + 84, 128, true);
-    parts.forEach(({ at, bytes }, i) => {
-      const entry = 2 * sectorSize + 128 * (i + 1);
-      view.setBigUint64(entry + 32, BigInt(at / sectorSize), true);
-      view.setBigUint64(entry + 40, BigInt((at + bytes.byteLength) / sectorSize - 1), true);
-    });
-  });
-}
 
 function mbr(view: DataView, slices: readonly (readonly [type: number, at: number, size: number])[]): void {
   view.setUint16(510, 0xaa55, true);
@@ -80,7 +54,7 @@ for (const sectorSize of [512, 4096]) {
       sectorSize,
     });
     const at = 0x60000;
-    const image = gpt([{ at: 0x10000, bytes: FILLING }, { at, bytes: device }], sectorSize);
+    const image = buildDisk([{ at: 0x10000, bytes: FILLING }, { at, bytes: device }], { sectorSize });
     assertEquals(await find(image), { offset: at, size: device.byteLength });
     const found = await look("disk.img", { "disk.img": image });
     assertEquals([found.kind, found.complete, codes(found)], ["minidump", true, []]);
@@ -91,39 +65,39 @@ for (const sectorSize of [512, 4096]) {
 Deno.test("findDumpPartition() finds a slice, and a partition of FreeBSD's label in one or on the bare disk", async () => {
   const swap = { at: 0x50000, bytes: DEVICE };
   const where = { offset: swap.at, size: DEVICE.byteLength };
-  const slice = disk(
+  const slice = placed(
     1 << 20,
     [swap],
     (view) => mbr(view, [[0x0c, 512, 4096], [0xa5, swap.at, DEVICE.byteLength]]),
   );
   assertEquals(await find(slice), where);
   for (const base of [0, 0x8000]) {
-    const labelled = disk(1 << 20, [swap], (view) => {
+    const labelled = placed(1 << 20, [swap], (view) => {
       mbr(view, [[0xa5, 0x8000, 0xf0000]]);
       label(view, { at: 0x8000 }, swap, base, 0xf0000);
     });
     assertEquals(await find(labelled), where, `first sectors from ${base}`);
   }
-  const bare = disk(1 << 20, [swap], (view) => label(view, { at: 0 }, swap, 0, 1 << 20));
+  const bare = placed(1 << 20, [swap], (view) => label(view, { at: 0 }, swap, 0, 1 << 20));
   assertEquals(await find(bare), where);
   assertEquals((await look("disk.img", { "disk.img": bare })).summary.panic, "sleeping thread");
 });
 
 Deno.test("findDumpPartition() takes a dump that savecore has not saved before one that it has", async () => {
   const saved = buildDeviceImage({ header: HEADER, data: DUMP, cleared: true });
-  const both = gpt([{ at: 0x10000, bytes: saved }, { at: 0x60000, bytes: DEVICE }]);
+  const both = buildDisk([{ at: 0x10000, bytes: saved }, { at: 0x60000, bytes: DEVICE }]);
   assertEquals((await find(both))?.offset, 0x60000);
-  assertEquals((await find(gpt([{ at: 0x10000, bytes: saved }])))?.offset, 0x10000);
+  assertEquals((await find(buildDisk([{ at: 0x10000, bytes: saved }])))?.offset, 0x10000);
   const newer = DEVICE.slice();
   new DataView(newer.buffer).setUint32(newer.byteLength - 512 + 32, 9);
-  assertEquals((await find(gpt([{ at: 0x10000, bytes: newer }])))?.offset, 0x10000);
+  assertEquals((await find(buildDisk([{ at: 0x10000, bytes: newer }])))?.offset, 0x10000);
 });
 
 Deno.test("findDumpPartition() finds nothing where there is no table, no dump, or a table that lies", async () => {
   assertEquals(await find(new Uint8Array(1 << 20)), undefined);
   assertEquals(await find(new Uint8Array(100)), undefined);
-  assertEquals(await find(gpt([{ at: 0x10000, bytes: FILLING }])), undefined);
-  const lies = gpt([{ at: 0x60000, bytes: DEVICE }]);
+  assertEquals(await find(buildDisk([{ at: 0x10000, bytes: FILLING }])), undefined);
+  const lies = buildDisk([{ at: 0x60000, bytes: DEVICE }]);
   const view = new DataView(lies.buffer);
   view.setUint32(512 + 84, 0, true);
   assertEquals(await find(lies), undefined, "entries of no bytes");
@@ -133,12 +107,12 @@ Deno.test("findDumpPartition() finds nothing where there is no table, no dump, o
 });
 
 Deno.test("findDumpPartition() reads little, and only what is there, whatever the tables say", async () => {
-  const plain = disk(1 << 18, [], (view) => {
+  const plain = placed(1 << 18, [], (view) => {
     mbr(view, [[0xa5, 0x8000, 0x10000], [0xa5, 0x9000, 0x10000]]);
     label(view, { at: 0x8000 }, { at: 0x9000, bytes: FILLING }, 0, 0x10000);
     label(view, { at: 0 }, { at: 0x9000, bytes: FILLING }, 0, 0x10000);
   });
-  plain.set(gpt([{ at: 0x10000, bytes: FILLING }], 512, 1 << 17).subarray(512, 4096), 512);
+  plain.set(buildDisk([{ at: 0x10000, bytes: FILLING }], { size: 1 << 17 }).subarray(512, 4096), 512);
   const changes = fc.array(fc.tuple(fc.nat(4095), fc.nat(255)), { maxLength: 8 });
   await fc.assert(fc.asyncProperty(changes, async (list) => {
     const bytes = plain.slice();
@@ -158,6 +132,6 @@ Deno.test("a header of a textdump or an encrypted dump tells a dump partition to
   for (const magic of ["FreeBSD Text Dump", "FreeBSD Kernel Dump"]) {
     const header = encodeKernelDumpHeader({ ...JOURNAL_HEADER, magic, dumpLength: 512, dumpExtent: 512 });
     const device = buildDeviceImage({ header, data: new Uint8Array(512) });
-    assertEquals((await find(gpt([{ at: 0x10000, bytes: device }])))?.offset, 0x10000);
+    assertEquals((await find(buildDisk([{ at: 0x10000, bytes: device }])))?.offset, 0x10000);
   }
 });
