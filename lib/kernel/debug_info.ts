@@ -40,8 +40,7 @@ export interface DebugInfo {
 }
 
 /**
- * Opens a file's debug sections. Nothing is read before it is asked for. What a kernel and its debug file say adds up:
- * `.eh_frame` has its bytes in the one, `.debug_frame` in the other.
+ * Opens a file's debug sections. Nothing is read before it is asked for.
  *
  * @param base where a module was loaded: its sections are placed from there, or its addresses count from there; 0 for
  *   a kernel

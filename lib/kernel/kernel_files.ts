@@ -37,9 +37,19 @@ export async function readFileSymbols(
   return null;
 }
 
-/** The debug sections: those of the debug file, or of the file itself. */
+/**
+ * The debug sections: those of the debug file, or of the file itself. What they say of frames adds up: `.eh_frame` has
+ * its bytes in the file, `.debug_frame` in its debug file (section 10.1).
+ */
 export function debugOf({ file, debug }: CodeFile, base: bigint = 0n): DebugInfo {
-  return openDebugInfo(debug ?? file, base);
+  const own = openDebugInfo(file, base);
+  if (debug === null) return own;
+  const info = openDebugInfo(debug, base);
+  return {
+    types: info.types,
+    sourceFrames: (pc) => info.sourceFrames(pc),
+    frameRow: async (pc) => await info.frameRow(pc) ?? await own.frameRow(pc),
+  };
 }
 
 function placing(file: ElfFile, base: bigint): (symbol: ElfSymbol) => bigint | null {

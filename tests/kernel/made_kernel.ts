@@ -55,6 +55,50 @@ export const TARGETS: readonly Target[] = [
     high: 0xffffffff80200000n,
     relocatableModules: true,
   },
+  {
+    name: "i386",
+    compiler: ["gcc", "-m32", "-mno-sse", "-mno-omit-leaf-frame-pointer", "-fcf-protection=none"],
+    linker: ["ld", "-m", "elf_i386"],
+    binutils: "",
+    emulator: [],
+    gdb: "gdb",
+    wordSize: 4,
+    // Programs and kernels can lie at the same address.
+    low: 0x800000n,
+    high: 0x800000n,
+    relocatableModules: false,
+  },
+  {
+    name: "arm64",
+    compiler: ["aarch64-linux-gnu-gcc", "-mgeneral-regs-only", "-mno-omit-leaf-frame-pointer"],
+    linker: ["aarch64-linux-gnu-ld"],
+    binutils: "aarch64-linux-gnu-",
+    emulator: ["qemu-aarch64"],
+    gdb: "gdb-multiarch",
+    wordSize: 8,
+    low: 0x5a200000n,
+    high: 0xffff000000000000n,
+    relocatableModules: false,
+  },
+  {
+    name: "riscv64",
+    compiler: [
+      "riscv64-linux-gnu-gcc",
+      "-march=rv64imac_zifencei",
+      "-mabi=lp64",
+      "-mcmodel=medany",
+      "-msmall-data-limit=0",
+      "-fno-optimize-sibling-calls",
+    ],
+    linker: ["riscv64-linux-gnu-ld", "--no-relax", "-m", "elf64lriscv"],
+    binutils: "riscv64-linux-gnu-",
+    emulator: ["qemu-riscv64"],
+    gdb: "gdb-multiarch",
+    wordSize: 8,
+    low: 0x5a200000n,
+    high: 0xffffffc000000000n,
+    relocatableModules: false,
+  },
 ];
 
 /** Frame pointers as FreeBSD's kernels have them, or none. */
@@ -88,6 +132,8 @@ export interface CrashedKernel {
   readonly threads: readonly { readonly tid: number; readonly pcb: bigint | null }[];
 }
 
+const PAGES = ["-z", "max-page-size=4096", "-z", "common-page-size=4096"];
+
 /** Makes the kernel for a machine. */
 export async function makeKernel(
   target: Target,
@@ -111,7 +157,18 @@ export async function makeKernel(
   const link = async (output: string, base: bigint) => {
     const layout = [`-Ttext-segment=${hex(base)}`, "--defsym", `kernbase=${hex(base)}`, "--build-id=sha1"];
     const dynamic = ["-Bdynamic", "--export-dynamic", "-dynamic-linker", "/red/herring", "--hash-style=sysv"];
-    await run(ld!, [...ldFlags, ...layout, ...dynamic, "-z", "norelro", "-o", output, ...names, "empty.so"]);
+    await run(ld!, [
+      ...ldFlags,
+      ...layout,
+      ...dynamic,
+      "-z",
+      "norelro",
+      ...PAGES,
+      "-o",
+      output,
+      ...names,
+      "empty.so",
+    ]);
   };
   await link("low", target.low);
   await link("kernel.full", target.high);
@@ -132,7 +189,7 @@ export async function makeKernel(
     target.relocatableModules ? [] : ["-fpic", "-fvisibility=hidden"],
   );
   if (!target.relocatableModules) {
-    await run(ld!, [...ldFlags, "-shared", "-z", "norelro", "-o", "crashme.so", "crashme.full"]);
+    await run(ld!, [...ldFlags, "-shared", "-z", "norelro", ...PAGES, "-o", "crashme.so", "crashme.full"]);
     await Deno.rename(`${directory}/crashme.so`, `${directory}/crashme.full`);
   }
   await split("crashme.full", "crashme.ko");
@@ -220,8 +277,8 @@ async function mapModule(directory: string, base: bigint): Promise<PlacedModule>
     if (type !== NOBITS) image.set(bytes.subarray(offset, offset + size), Number(address));
     end = Math.max(end, Number(address) + size);
   }
-  const text = await runText(["nm", `${directory}/crashme.full`]);
-  const entry = BigInt(`0x${/([0-9a-f]+) t? ?crashme_event|([0-9a-f]+) . crashme_event/.exec(text)![2]}`);
+  const symbols = await runText(["nm", `${directory}/crashme.full`]);
+  const entry = BigInt(`0x${/^([0-9a-f]+) \w crashme_event$/m.exec(symbols)![1]}`);
   return { image: image.subarray(0, end), entry: base + entry, sections: new Map([["", base]]) };
 }
 

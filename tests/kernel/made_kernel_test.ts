@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ThreadStack } from "../../lib/kernel/kernel.ts";
 import { allStacks, codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
 import { type GdbFrame, gdbFrames } from "./gdb.ts";
@@ -81,8 +81,15 @@ async function compare(crashed: CrashedKernel, frames: Map<number, readonly GdbF
   for (const stack of stacks) {
     const { tid } = stack.thread;
     assertEquals(stack.crashed, tid === 100110);
-    const expected = theirs(frames.get(tid) ?? [], files);
-    assertEquals({ tid, frames: ours(stack, files) }, { tid, frames: expected });
+    const gdb = frames.get(tid) ?? [];
+    const expected = theirs(gdb, files);
+    const found = ours(stack, files);
+    // On riscv64 gdb gives up where no code is.
+    const ends = gdb.at(-1)?.name === null ? found.splice(expected.length) : null;
+    assertEquals({ tid, frames: found }, { tid, frames: expected });
+    if (ends !== null) {
+      assertMatch(ends.join("\n"), /^0x[0-9a-f]+ start_crash normal.*\n.* cpu_exception_handler_user trap/s);
+    }
   }
 }
 
@@ -96,6 +103,7 @@ async function compareAll(
   const frames = await gdbFrames(made, [...crashes.values()]);
   for (const [i, [what, crashed]] of [...crashes].entries()) {
     for (const files of all) {
+      if (isBeyondReach(made.target, what, files)) continue;
       try {
         await compare(crashed, frames[i]!, files);
       } catch (error) {
@@ -103,6 +111,11 @@ async function compareAll(
       }
     }
   }
+}
+
+/** gcc's riscv64 functions that call nothing save no return address: where they begin has to be known. */
+function isBeyondReach({ name }: Target, what: string, files: Files): boolean {
+  return name === "riscv64" && what === "a fault in a module" && files === "the dump alone";
 }
 
 async function crashInAllWays(made: MadeKernel): Promise<Map<string, CrashedKernel>> {

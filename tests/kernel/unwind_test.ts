@@ -139,9 +139,10 @@ Deno.test("unwind() walks i386 frames through a trap frame at the saved ebp", as
 Deno.test("unwind() walks riscv64 frames through a trap frame at the handler's sp, and ends at user mode", async () => {
   const memory = new Written();
   const [text, stack] = [0xffffffc000000000n, 0xffffffd000001000n];
-  // addi s0, sp, 16: the interrupted function has its frame.
+  // sd ra, 8(sp); addi s0, sp, 16: the interrupted function has its frame.
   memory.write(text, new Uint8Array(0x600));
-  memory.word(text + 0x200n, 0x01010413n, 4);
+  memory.word(text + 0x200n, 0x00113423n, 4);
+  memory.word(text + 0x204n, 0x01010413n, 4);
   const handler = stack + 0x100n;
   memory.word(handler - 16n, 0n);
   memory.word(handler - 8n, text + 0x420n);

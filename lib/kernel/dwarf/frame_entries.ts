@@ -56,6 +56,9 @@ const Encoding = {
   INDIRECT: 0x80,
 } as const;
 
+/** S marks a trap's frame, B arm64's second key of pointer authentication, G tagged memory. */
+const WITHOUT_DATA = /^[SBG]*$/;
+
 /** Lists the functions' entries, by address; those before damage, if there is any. */
 export function listFunctionEntries(
   section: FrameSection,
@@ -148,7 +151,7 @@ function decodeCommon(section: FrameSection, offset: number): CommonEntry | null
     const augmentationEnd = cursor.uleb() + cursor.at;
     encoding = readAugmentation(augmentation, cursor, section) ?? Encoding.ABSOLUTE;
     cursor.at = augmentationEnd;
-  } else if (augmentation !== "" && augmentation !== "eh") {
+  } else if (augmentation !== "eh" && !WITHOUT_DATA.test(augmentation)) {
     // What it means is not known, nor where it ends.
     return null;
   }
@@ -171,8 +174,7 @@ function readAugmentation(letters: string, cursor: Cursor, section: FrameSection
     if (letter === "R") encoding = cursor.u8();
     else if (letter === "L") cursor.u8();
     else if (letter === "P") readEncoded(cursor, section, cursor.u8(), section.addressSize);
-    // S marks a trap's frame, B arm64's second key of pointer authentication, G tagged memory: no data.
-    else if (letter !== "S" && letter !== "B" && letter !== "G") break;
+    else if (!WITHOUT_DATA.test(letter)) break;
   }
   return encoding;
 }

@@ -119,7 +119,7 @@ function canonical(address: bigint): bigint {
 /** How far a function's start is searched: prologues are shorter. */
 const MAX_PROLOGUE_BYTES = 4096;
 
-/** A function without `add x29, sp, #imm` before the instruction has no frame yet, or never will. */
+/** Code that has not yet set its frame pointer, never does, or has given it back already. */
 async function callerWithoutFrame(
   memory: KernelMemory,
   { place, registers, functionStart, inText }: InterruptedCode,
@@ -130,9 +130,22 @@ async function callerWithoutFrame(
     const length = functionStart === null ? -1 : Number(place.pc - functionStart);
     if (functionStart === null || length > MAX_PROLOGUE_BYTES) return null;
     const code = length === 0 ? new Uint8Array(0) : await memory.read(functionStart, length);
-    if (code === null || findFrameSize(code) !== null) return null;
+    if (code === null || (findFrameSize(code) !== null && !endsBehindFrame(code))) return null;
   }
   return { ...place, pc: canonical(link) };
+}
+
+/** Whether the last instructions gave back frame pointer and return address, and did not leave yet. */
+function endsBehindFrame(code: Uint8Array): boolean {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (let at = code.byteLength - 4; at >= 0; at -= 4) {
+    const instruction = view.getUint32(at, true);
+    // ldp x29, x30, [sp, ...], with and without moving sp.
+    if (((instruction & 0xfe407fff) >>> 0) === 0xa8407bfd) return true;
+    const isHint = instruction >>> 12 === 0xd5032;
+    if ((instruction >>> 26 & 7) === 5 && !isHint) return false;
+  }
+  return false;
 }
 
 /** The immediate of the first `add x29, sp, #imm` of some code: in entries the size of their trap frame. */

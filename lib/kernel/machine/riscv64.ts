@@ -65,7 +65,8 @@ export const riscv64: Machine = {
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
     ...SAVED.slice(2), "t3", "t4", "t5", "t6",
   ],
-  callSize: 4n,
+  // Calls may be compressed: any byte of one will do.
+  callSize: 1n,
   record: { saved: -16n, returns: -8n, callerStack: 0n },
   pcbBytes: 184,
   decodePcb(pcb, { osreldate }) {
@@ -104,7 +105,7 @@ function consecutive(names: readonly string[], first: number): Record<string, nu
 /** How far a function's start is searched: prologues are shorter. */
 const MAX_PROLOGUE_BYTES = 4096;
 
-/** A function without `addi s0, sp, imm` before the instruction has no frame yet, or never will. */
+/** Code that has not yet set its frame pointer, never does, has given it back already, or keeps its return address. */
 async function callerWithoutFrame(
   memory: KernelMemory,
   { place, registers, functionStart, inText }: InterruptedCode,
@@ -115,24 +116,52 @@ async function callerWithoutFrame(
     const length = functionStart === null ? -1 : Number(place.pc - functionStart);
     if (functionStart === null || length > MAX_PROLOGUE_BYTES) return null;
     const code = length === 0 ? new Uint8Array(0) : await memory.read(functionStart, length);
-    if (code === null || setsFramePointer(code)) return null;
+    const frame = code === null ? null : frameAtEnd(code);
+    if (frame === null || frame.isSet && frame.savesLink) return null;
+    // gcc's functions that call nothing save the frame pointer alone (section 8, rule 9).
+    const saved = frame.isSet ? await memory.word(place.framePointer - 8n) : place.framePointer;
+    if (saved === null) return null;
+    return { ...place, pc: link, framePointer: saved };
   }
   return { ...place, pc: link };
 }
 
-function setsFramePointer(code: Uint8Array): boolean {
+/** What the code of a function has done when it came to its end: set its frame pointer, saved its return address. */
+function frameAtEnd(code: Uint8Array): { readonly isSet: boolean; readonly savesLink: boolean } {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  let [isSet, wasSet, savesLink] = [false, false, false];
   for (let at = 0; at + 2 <= code.byteLength;) {
     const half = view.getUint16(at, true);
     // The two lowest bits tell a whole instruction from a compressed one.
-    if ((half & 3) !== 3) {
-      if (half !== 0 && (half & 0xe01f) === 0) return true;
-      at += 2;
-    } else {
-      if (at + 4 > code.byteLength) return false;
-      if ((view.getUint32(at, true) & 0xfffff) === 0x10413) return true;
-      at += 4;
-    }
+    const size = (half & 3) === 3 ? 4 : 2;
+    if (at + size > code.byteLength) break;
+    const kind = size === 2 ? compressedKind(half) : wholeKind(view.getUint32(at, true));
+    if (kind === "set-frame") isSet = wasSet = true;
+    else if (kind === "restore-frame") isSet = false;
+    else if (kind === "save-link") savesLink = true;
+    // What follows is reached from elsewhere, where the frame was not given back.
+    else if (kind === "jump") isSet = wasSet;
+    at += size;
   }
-  return false;
+  return { isSet, savesLink };
+}
+
+type Kind = "set-frame" | "restore-frame" | "save-link" | "jump" | null;
+
+function wholeKind(instruction: number): Kind {
+  // addi s0, sp, imm; ld s0, imm(sp); sd ra, imm(sp); jal, jalr, branches.
+  if ((instruction & 0xfffff) === 0x10413) return "set-frame";
+  if ((instruction & 0xfffff) === 0x13403) return "restore-frame";
+  if ((instruction & 0x01fff07f) === 0x00113023) return "save-link";
+  return [0x63, 0x67, 0x6f].includes(instruction & 0x7f) ? "jump" : null;
+}
+
+function compressedKind(half: number): Kind {
+  // c.addi4spn s0; c.ldsp s0; c.sdsp ra; c.j, c.beqz, c.bnez, c.jr, c.jalr.
+  if (half !== 0 && (half & 0xe01f) === 0) return "set-frame";
+  if ((half & 0xef83) === 0x6402) return "restore-frame";
+  if ((half & 0xe07f) === 0xe006) return "save-link";
+  const [quadrant, operation] = [half & 3, half >> 13];
+  const isJump = quadrant === 1 && operation >= 5 || quadrant === 2 && operation === 4 && (half & 0x7c) === 0;
+  return isJump ? "jump" : null;
 }

@@ -209,7 +209,7 @@ __attribute__((noinline)) void intr_execute_handlers(struct trapframe *frame) {
   sink = frame;
 }
 
-__attribute__((noinline)) void ipi_stop(struct trapframe *frame) {
+__attribute__((noreturn, noinline)) void ipi_stop(struct trapframe *frame) {
   sink = frame;
   cpustop_handler();
 }
@@ -410,13 +410,10 @@ static void tell(const char *text, u_long length) {
 }
 
 static void tell_number(u_long value) {
-  char digits[17];
-  for (int i = 0; i < 16; i++, value = value << (sizeof(u_long) == 4 && i < 8 ? 0 : 4)) {
-    u_long nibble = sizeof(u_long) == 8 ? value >> 60 : i < 8 ? 0 : value >> (4 * (15 - i)) & 15;
-    digits[i] = "0123456789abcdef"[nibble & 15];
-  }
-  digits[16] = ' ';
-  tell(digits, 17);
+  char digits[2 * sizeof(u_long) + 1];
+  for (int i = 2 * sizeof(u_long) - 1; i >= 0; i--, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
+  digits[2 * sizeof(u_long)] = ' ';
+  tell(digits, sizeof(digits));
 }
 
 /* Where each thread's registers are: what a reader of the dump has to find out. */

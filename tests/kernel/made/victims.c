@@ -3,6 +3,18 @@
 
 void *volatile sink;
 
+/* The compiler calls them. */
+void *memset(void *to, int byte, size_t size) {
+  for (volatile char *at = to; size > 0; size--) *at++ = (char)byte;
+  return to;
+}
+
+void *memcpy(void *to, const void *from, size_t size) {
+  const char *source = from;
+  for (volatile char *at = to; size > 0; size--) *at++ = *source++;
+  return to;
+}
+
 int module_entry(int *p) {
   return module_start(p, helper_two) + 1;
 }
