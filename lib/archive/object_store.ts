@@ -11,7 +11,7 @@ import { StoreError, storeError } from "./store_error.ts";
 import { elements, elementText, escapeXml } from "./xml.ts";
 
 /** Patience with a store that says nothing. */
-const QUICK_MS = 60_000;
+const QUICK_MS = 20_000;
 const TRANSFER_MS = 10 * 60_000;
 /** Answers that list something are far shorter. */
 const MAX_ANSWER_BYTES = 16 * 2 ** 20;
@@ -46,6 +46,14 @@ export interface StoredPart {
 export interface ListedObject {
   readonly key: string;
   readonly sizeBytes: number;
+}
+
+/** An upload in parts that was begun and not ended. */
+export interface BegunUpload {
+  readonly key: string;
+  readonly id: string;
+  /** Unix time in ms; `NaN` if the store does not tell. */
+  readonly begunMs: number;
 }
 
 interface Request {
@@ -157,10 +165,25 @@ export class ObjectStore {
   /** Ids of uploads of a key that were begun and not ended. */
   async uploads(key: string): Promise<string[]> {
     // MinIO lists only those whose key is the prefix itself.
-    const xml = await this.#askXml({ method: "GET", key: "", query: { uploads: "", prefix: key } });
-    return elements(xml, "Upload").flatMap((upload) =>
-      elementText(upload, "Key") === key ? elementText(upload, "UploadId") ?? [] : []
-    );
+    const uploads = await Array.fromAsync(this.uploadsBelow(key));
+    return uploads.flatMap((upload) => upload.key === key ? upload.id : []);
+  }
+
+  /** Uploads whose keys begin with a prefix, that were begun and not ended. */
+  async *uploadsBelow(prefix: string): AsyncGenerator<BegunUpload> {
+    let marker: Record<string, string> = {};
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const query = { uploads: "", prefix, ...marker };
+      const xml = await this.#askXml({ method: "GET", key: "", query });
+      for (const upload of elements(xml, "Upload")) {
+        const [key, id] = [elementText(upload, "Key"), elementText(upload, "UploadId")];
+        const begunMs = Date.parse(elementText(upload, "Initiated") ?? "");
+        if (key !== undefined && id !== undefined) yield { key, id, begunMs };
+      }
+      const [key, id] = [elementText(xml, "NextKeyMarker"), elementText(xml, "NextUploadIdMarker")];
+      if (elementText(xml, "IsTruncated") !== "true" || key === undefined || id === undefined) return;
+      marker = { "key-marker": key, "upload-id-marker": id };
+    }
   }
 
   /** Uploads a part; its tag, and its MD5 in hexadecimal digits. */

@@ -16,6 +16,8 @@ import { abortUploads, type Pace, sendFile, type Sums } from "./transfer.ts";
 /** Failures that concern one dump and not the store: the next one may well succeed. */
 const OF_ONE_DUMP: ReadonlySet<StoreFailure> = new Set(["damaged", "absent", "refused", "full"]);
 
+/** Nobody sends a file for so long. */
+const FORSAKEN_MS = 7 * 24 * 3600 * 1000;
 /** Endings that a file's key can have. */
 const SUFFIXES = ["", ".zst"] as const;
 /** How gzip and zstd begin. */
@@ -90,7 +92,7 @@ export class Shipper {
     const key = `${prefix}collectors/${outbox.collector}.json`;
     const note = encodeJson({ collector: outbox.collector });
     try {
-      await store.uploads(key);
+      await this.#abortForsaken();
       await store.put(key, note, "application/json");
       const stored = await store.head(key);
       if (stored?.sizeBytes !== note.length) throw new StoreError("damaged", `Cannot read ${key} again`);
@@ -185,6 +187,14 @@ export class Shipper {
     const { sentBytes, ...sums } = await sendFile(store, key, file, content, pace);
     file.checkUnchanged();
     return { object: { name, key, compression, ...sums }, sentBytes };
+  }
+
+  /** Aborts uploads that nobody goes on with: their collector is no more. One that is, begins anew. */
+  async #abortForsaken(): Promise<void> {
+    const { store, prefix } = this.#parts;
+    for await (const { key, id, begunMs } of store.uploadsBelow(`${prefix}dumps/`)) {
+      if (begunMs < Date.now() - FORSAKEN_MS) await store.abortUpload(key, id);
+    }
   }
 
   /** Aborts uploads of files, whatever form they were begun in. */

@@ -1,12 +1,27 @@
 #!/usr/bin/python3
 """A whole object store on loopback for tests: OpenStack Swift's four servers and its S3 interface in one process.
 
-usage: one_process_swift.py DIRECTORY PORT. Takes PORT to PORT + 3; ends when its standard input ends.
+usage: one_process_swift.py DIRECTORY PORT [ADDRESS]. Takes PORT to PORT + 3; ends when its standard input ends. Its clock is
+off by as many seconds as stand in DIRECTORY/clock, if that is there.
 """
 import os
 import sys
+import time
 
-import eventlet
+real_time = time.time
+
+
+def shifted_time():
+    try:
+        with open(os.path.join(sys.argv[1], "clock"), encoding="ascii") as file:
+            return real_time() + float(file.read())
+    except FileNotFoundError:
+        return real_time()
+
+
+time.time = shifted_time
+
+import eventlet  # noqa: E402
 
 eventlet.monkey_patch()
 
@@ -17,12 +32,13 @@ from swift.common.ring import RingBuilder  # noqa: E402
 from swift.common.wsgi import loadapp  # noqa: E402
 
 directory, port = os.path.abspath(sys.argv[1]), int(sys.argv[2])
+address = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1"
 config = os.path.join(directory, "config")
 os.makedirs(config, exist_ok=True)
 os.makedirs(os.path.join(directory, "disks", "d"), exist_ok=True)
 
 DEFAULTS = {"swift_dir": config, "bind_ip": "127.0.0.1", "log_level": "CRITICAL", "workers": "0"}
-PIPELINE = "catch_errors cache listing_formats s3api tempauth slo dlo symlink proxy-server"
+PIPELINE = "catch_errors cache listing_formats s3api tempauth container_quotas slo dlo symlink proxy-server"
 FILTERS = {
     "cache": {"use": "egg:swift#memcache", "memcache_servers": "127.0.0.1:9"},
     "s3api": {"s3_acl": "false", "location": "us-east-1", "min_segment_size": "5242880"},
@@ -74,7 +90,8 @@ sections("proxy.conf", {
 with open(os.devnull, "w", encoding="utf-8") as nowhere:
     for kind, number in servers.items():
         app = loadapp(os.path.join(config, kind + ".conf"), allow_modify_pipeline=True)
-        eventlet.spawn(wsgi.server, listen(("127.0.0.1", number), backlog=64), app, nowhere,
+        at = address if kind == "proxy" else "127.0.0.1"
+        eventlet.spawn(wsgi.server, listen((at, number), backlog=64), app, nowhere,
                        protocol=SwiftHttpProtocol, capitalize_response_headers=False)
     print("ready", flush=True)
     eventlet.tpool.execute(sys.stdin.read)

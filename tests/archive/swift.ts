@@ -1,6 +1,7 @@
 /**
  * A real object store for tests: OpenStack Swift with its S3 interface, of Debian's package python3-swift.
  */
+import { createHash } from "node:crypto";
 import { fromFileUrl } from "@std/path";
 import { SeekableZstdSource } from "../../lib/bytes/zstd/seekable_source.ts";
 import { memorySource } from "../bytes/memory_source.ts";
@@ -10,6 +11,7 @@ const PYTHON = "/usr/bin/python3";
 const SCRIPT = fromFileUrl(new URL("one_process_swift.py", import.meta.url));
 const PORTS = 4;
 const BUCKET = "dumps";
+const LOOPBACK = "127.0.0.1";
 
 /** Why there is no store; `undefined` if there is. */
 export const withoutSwift: string | undefined = hasSwift() ? undefined : "python3-swift is not installed";
@@ -41,6 +43,8 @@ export async function unpacked(stored: Uint8Array): Promise<Uint8Array> {
 /** A store that runs. */
 export class Swift implements AsyncDisposable {
   readonly port: number;
+  /** Where it listens. */
+  address = LOOPBACK;
   readonly #directory: string;
   #process: Deno.ChildProcess;
 
@@ -55,13 +59,13 @@ export class Swift implements AsyncDisposable {
     // It keeps what it knows of files in extended attributes, which a memory file system need not have.
     const directory = await Deno.makeTempDir({ prefix: "netdump-swift-", dir: "/var/tmp" });
     const port = freePorts();
-    const swift = new Swift(port, directory, await spawn(directory, port));
+    const swift = new Swift(port, directory, await spawn([SCRIPT, directory, `${port}`]));
     await swift.makeBucket();
     return swift;
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.address}:${this.port}`;
   }
 
   /** What `serve` and `inspect` need of the environment. */
@@ -98,9 +102,40 @@ export class Swift implements AsyncDisposable {
     await this.#process.stdout.cancel();
   }
 
-  /** Starts it again with what it had. */
-  async restart(): Promise<void> {
-    this.#process = await spawn(this.#directory, this.port);
+  /**
+   * Starts it again with what it had.
+   *
+   * @param wrap wraps the command, such as in a namespace
+   */
+  async restart(address = LOOPBACK, wrap?: (command: readonly string[]) => readonly string[]): Promise<void> {
+    this.address = address;
+    this.#process = await spawn([SCRIPT, this.#directory, `${this.port}`, address], wrap);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Sets its clock, by how much it is off. */
+  async setClock(offS: number): Promise<void> {
+    await Deno.writeTextFile(`${this.#directory}/clock`, `${offS}`);
+  }
+
+  /** How many bytes the bucket may have; `null` for any number. The store's own login needs a memcached, so its inner server is told. */
+  async setQuota(bytes: number | null): Promise<void> {
+    for (const container of [BUCKET, `${BUCKET}+segments`]) {
+      const path = `/AUTH_test/${container}`;
+      const hash = createHash("md5").update(`netdump${path}netdump`).digest();
+      const partition = hash[0]! >> 6;
+      const headers = {
+        "x-timestamp": (Date.now() / 1000).toFixed(5),
+        "x-container-meta-quota-bytes": `${bytes ?? ""}`,
+      };
+      const url = `http://${LOOPBACK}:${this.port + 2}/d/${partition}${path}`;
+      const answer = await fetch(url, { method: "PUT", headers });
+      await answer.body?.cancel();
+      if (!answer.ok) throw new Error(`Swift takes no quota: ${answer.status}`);
+    }
   }
 
   async makeBucket(): Promise<void> {
@@ -113,9 +148,13 @@ export class Swift implements AsyncDisposable {
   }
 }
 
-async function spawn(directory: string, port: number): Promise<Deno.ChildProcess> {
-  const process = new Deno.Command(PYTHON, {
-    args: [SCRIPT, directory, `${port}`],
+async function spawn(
+  args: readonly string[],
+  wrap: (command: readonly string[]) => readonly string[] = (command) => command,
+): Promise<Deno.ChildProcess> {
+  const [program, ...rest] = wrap([PYTHON, ...args]);
+  const process = new Deno.Command(program!, {
+    args: rest,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
