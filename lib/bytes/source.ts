@@ -79,28 +79,24 @@ export function readAtWithin(readAt: ReadAt, extent: Extent): ReadAt {
 const PIECE_SIZE = 1024 * 1024;
 
 /**
- * Reads a span piece by piece, so that a file which ends before it costs only the memory of what is there.
+ * Reads a span piece by piece, so that a file which ends in its first piece costs only the memory of what is there.
  *
  * @param length bounded by the caller
  */
 export async function readSpan(readAt: ReadAt, offset: number, length: number): Promise<Uint8Array> {
-  if (length <= PIECE_SIZE) return await readAt(offset, length);
-  const pieces: Uint8Array[] = [];
-  let found = 0;
+  const first = await readAt(offset, Math.min(PIECE_SIZE, length));
+  if (length <= PIECE_SIZE || first.byteLength < PIECE_SIZE) return first;
+  const span = new Uint8Array(length);
+  span.set(first);
+  let found = PIECE_SIZE;
   while (found < length) {
     const asked = Math.min(PIECE_SIZE, length - found);
     const piece = await readAt(offset + found, asked);
-    pieces.push(piece);
+    span.set(piece, found);
     found += piece.byteLength;
     if (piece.byteLength < asked) break;
   }
-  const span = new Uint8Array(found);
-  let at = 0;
-  for (const piece of pieces) {
-    span.set(piece, at);
-    at += piece.byteLength;
-  }
-  return span;
+  return span.subarray(0, found);
 }
 
 /** Rounds up to a multiple of `unit`. */

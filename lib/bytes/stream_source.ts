@@ -25,7 +25,7 @@ export class StreamSource implements Source {
   #end: { readonly size: number; readonly how: StreamEnd } | undefined;
   #head = new Uint8Array(2 ** 18);
   #headBytes = 0;
-  #recent: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  #recent: { readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }[] = [];
   #recentBytes = 0;
 
   /** @param open begins the stream anew */
@@ -48,7 +48,9 @@ export class StreamSource implements Source {
     if (end <= this.#headBytes) return this.#head.slice(offset, end);
     if (offset < this.#keptFrom()) await this.#restart();
     let bytes = new Uint8Array(Math.max(0, Math.min(end, this.#position) - offset));
-    if (offset < this.#headBytes) bytes.set(this.#head.subarray(offset, Math.min(end, this.#headBytes)));
+    // A stream that begins again is not as far as the head that was kept of it.
+    const known = Math.min(end, this.#headBytes, this.#position);
+    if (offset < known) bytes.set(this.#head.subarray(offset, known));
     for (const piece of this.#recent) copyOverlap(bytes, offset, piece.bytes, piece.offset);
     // Pieces are taken as they come: what is kept of them may be less than what was asked for.
     const gathered: Uint8Array[] = [bytes];
@@ -110,16 +112,23 @@ export class StreamSource implements Source {
       return;
     }
     if (offset + piece.byteLength <= this.#headBytes) return;
-    this.#recent.push({ offset, bytes: piece.slice() });
+    // What is given up makes room for what comes: new memory for all of a long stream takes longer than to decode it.
+    let spare: Uint8Array<ArrayBuffer> | undefined;
     this.#recentBytes += piece.byteLength;
-    while (this.#recentBytes - this.#recent[0]!.bytes.byteLength >= RECENT_BYTES) {
-      this.#recentBytes -= this.#recent.shift()!.bytes.byteLength;
+    while (
+      this.#recent[0] !== undefined && this.#recentBytes - this.#recent[0].bytes.byteLength >= RECENT_BYTES
+    ) {
+      spare = this.#recent.shift()!.bytes;
+      this.#recentBytes -= spare.byteLength;
     }
+    const bytes = spare?.byteLength === piece.byteLength ? spare : new Uint8Array(piece.byteLength);
+    bytes.set(piece);
+    this.#recent.push({ offset, bytes });
   }
 
   #growHead(needed: number): void {
     if (needed <= this.#head.byteLength) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.#head.byteLength));
+    const larger = new Uint8Array(Math.min(HEAD_BYTES, Math.max(needed, 2 * this.#head.byteLength)));
     larger.set(this.#head.subarray(0, this.#headBytes));
     this.#head = larger;
   }

@@ -82,3 +82,14 @@ Deno.test("StreamSource reads more than it keeps in one go, behind what it keeps
     for (let at = 0; at < length; at += 99_991) assertEquals(bytes[at], byteAt(offset + at), `at ${at}`);
   }
 });
+
+Deno.test("StreamSource begins again for a read that reaches from what it keeps of the beginning behind it", async () => {
+  const size = 60 * 2 ** 20;
+  const { source, begun } = counted(size);
+  await source.read(size - 10, 10);
+  const offset = 47 * 2 ** 20;
+  const length = 3 * 2 ** 20;
+  const bytes = await source.read(offset, length);
+  assertEquals([bytes.byteLength, begun.times], [length, 2]);
+  for (let at = 0; at < length; at += 99_991) assertEquals(bytes[at], byteAt(offset + at), `at ${at}`);
+});

@@ -49,6 +49,11 @@ const SHORT_RUN = 32;
 /** What {@linkcode Inflater.step} stopped for. */
 export type InflateStep = "input" | "output" | "end" | "truncated" | "corrupt";
 
+/** Memory for the output of one stream after another. */
+export function inflaterOutput(): Uint8Array {
+  return new Uint8Array(HISTORY + PIECE + LONGEST_COPY);
+}
+
 /** Inflates a stream, step by step, from the input it is given. */
 export class Inflater {
   #input: Uint8Array = new Uint8Array(0);
@@ -60,7 +65,7 @@ export class Inflater {
   #hold = 0;
   #held = 0;
 
-  readonly #output = new Uint8Array(HISTORY + PIECE + LONGEST_COPY);
+  readonly #output: Uint8Array;
   #out = 0;
   #taken = 0;
   /** Output of all steps, for the check that a copy does not reach before its beginning. */
@@ -69,6 +74,11 @@ export class Inflater {
   #inBlock: { readonly lengths: PrefixCode; readonly distances: PrefixCode } | "stored" | undefined;
   #stored = 0;
   #lastBlock = false;
+
+  /** @param output from {@linkcode inflaterOutput}; what an earlier stream left there cannot be reached */
+  constructor(output: Uint8Array = inflaterOutput()) {
+    this.#output = output;
+  }
 
   /** How much of the given input is not used yet, whole bytes. */
   get unused(): number {

@@ -9,6 +9,8 @@ import type { Source } from "../source.ts";
 import { Inflater } from "./inflate.ts";
 
 const PIECE_BYTES = 2 ** 17;
+/** Streams may be tiny and many: no more is taken at first. */
+const FIRST_PIECE_BYTES = 2 ** 12;
 
 /** How a deflate stream ended, and where: its own end, that of the source, or of what makes sense. */
 export interface InflateEnd {
@@ -18,19 +20,29 @@ export interface InflateEnd {
   readonly surplusBytes?: number;
 }
 
-/** Inflates what begins at `start`. Each piece is good only until the next one is asked for. */
-export async function* inflate(source: Source, start: number): AsyncGenerator<Uint8Array, InflateEnd> {
-  const inflater = new Inflater();
+/**
+ * Inflates what begins at `start`. Each piece is good only until the next one is asked for.
+ *
+ * @param output memory that one stream after another uses
+ */
+export async function* inflate(
+  source: Source,
+  start: number,
+  output: Uint8Array,
+): AsyncGenerator<Uint8Array, InflateEnd> {
+  const inflater = new Inflater(output);
+  let pieceBytes = FIRST_PIECE_BYTES;
   let position = start;
   for (;;) {
     const step = inflater.step();
-    const output = inflater.take();
-    if (output.byteLength > 0) yield output;
+    const given = inflater.take();
+    if (given.byteLength > 0) yield given;
     switch (step) {
       case "input": {
-        const piece = await source.read(position, PIECE_BYTES);
-        inflater.give(piece, piece.byteLength < PIECE_BYTES);
+        const piece = await source.read(position, pieceBytes);
+        inflater.give(piece, piece.byteLength < pieceBytes);
         position += piece.byteLength;
+        pieceBytes = Math.min(2 * pieceBytes, PIECE_BYTES);
         break;
       }
       case "output":

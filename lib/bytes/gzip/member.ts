@@ -8,8 +8,10 @@ import { crc32 } from "node:zlib";
 import { BufferedSource } from "../buffered_source.ts";
 import type { Source } from "../source.ts";
 import { decodeEitherWay } from "../decode_either_way.ts";
+import { decodeMetered } from "../metered_source.ts";
 import { type NativeDecoder, nativeDecoder } from "../native_decoder.ts";
 import { isGarbage, type StreamEnd } from "../stream_end.ts";
+import { inflaterOutput } from "./inflate.ts";
 import { inflate, type InflateEnd, inflateNatively } from "./inflate_source.ts";
 
 const FIXED_HEADER_BYTES = 10;
@@ -31,13 +33,20 @@ const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } a
  *
  * @param options.native whether Deno's own decoder may do the work; it changes nothing but the time
  */
-export async function* decompressGzip(
+export function decompressGzip(
   compressed: Source,
-  options: { readonly native?: boolean } = {},
+  { native = true }: { readonly native?: boolean } = {},
 ): AsyncGenerator<Uint8Array, StreamEnd> {
-  const native = options.native ?? true ? nativeDecoder("deflate") : undefined;
+  return decodeMetered(compressed, (input) => decompressMembers(input, native));
+}
+
+async function* decompressMembers(
+  input: Source,
+  mayBeNative: boolean,
+): AsyncGenerator<Uint8Array, StreamEnd> {
+  const native = mayBeNative ? nativeDecoder("deflate") : undefined;
   // Members may be tiny and many.
-  const source = new BufferedSource(compressed);
+  const source = new BufferedSource(input);
   try {
     const inflateFrom = bodies(source, native);
     for (let at = 0;;) {
@@ -59,8 +68,9 @@ type InflateFrom = (start: number) => AsyncGenerator<Uint8Array, InflateEnd>;
 /** The native decoder's way until it refuses a body: a source that cannot go back must not begin again for each. */
 function bodies(source: Source, native: NativeDecoder | undefined): InflateFrom {
   let usable = native;
+  let output: Uint8Array | undefined;
   return async function* (start) {
-    const own = () => inflate(source, start);
+    const own = () => inflate(source, start, output ??= inflaterOutput());
     if (usable === undefined) return yield* own();
     let surplusBytes = 0;
     const end = yield* decodeEitherWay(inflateNatively(source, start, usable), own, {

@@ -34,6 +34,13 @@ export class ByteReader {
     return this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + count));
   }
 
+  /** The same where it needs no reading; `undefined` where it does. */
+  peekNow(count: number): Uint8Array | undefined {
+    return this.#end - this.#start < count
+      ? undefined
+      : this.#buffer.subarray(this.#start, this.#start + count);
+  }
+
   /** Looks at all that is in memory, `count` bytes at least, fewer at the end of the source. */
   async window(count: number): Promise<Uint8Array> {
     await this.#fill(count);
@@ -58,10 +65,13 @@ export class ByteReader {
    * @returns `undefined`, and takes nothing, if the source has fewer
    */
   async take(count: number): Promise<Uint8Array | undefined> {
-    if (this.#end - this.#start < count) {
-      await this.#fill(count);
-      if (this.#end - this.#start < count) return undefined;
-    }
+    await this.#fill(count);
+    return this.takeNow(count);
+  }
+
+  /** The same where it needs no reading: `undefined` where it does. There may be millions of tiny blocks, and waiting costs. */
+  takeNow(count: number): Uint8Array | undefined {
+    if (this.#end - this.#start < count) return undefined;
     const bytes = this.#buffer.subarray(this.#start);
     this.#start += count;
     this.#position += count;

@@ -8,6 +8,7 @@ import type { Source } from "../source.ts";
 import { isGarbage, type StreamEnd } from "../stream_end.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { decodeEitherWay } from "../decode_either_way.ts";
+import { decodeMetered, type MeteredSource } from "../metered_source.ts";
 import { type NativeDecoder, nativeDecoder } from "../native_decoder.ts";
 import { decodeBlocks } from "./blocks.ts";
 import {
@@ -18,9 +19,9 @@ import {
   UnsupportedStreamError,
 } from "./corrupt.ts";
 import { littleEndian, take } from "./fields.ts";
-import { readFrameHeader } from "./frame_header.ts";
+import { decodeFrameHeader, MAX_HEADER_BYTES } from "./frame_header.ts";
 import { decodeBlocksNatively, isForNative } from "./native_blocks.ts";
-import type { OutputMemory } from "./output_window.ts";
+import { type FrameMemory, noFrameMemory } from "./frame_memory.ts";
 
 const MAGIC = 0xfd2fb528;
 const MAGIC_BYTES = 4;
@@ -30,16 +31,15 @@ const LOOK_BEHIND_BYTES = 4096;
 const SKIPPABLE_MAGIC = 0x184d2a5;
 /** The zstd program's own limit. The kernel's level asks for 2 to 8 MiB. */
 const MAX_WINDOW = 128 * 2 ** 20;
-/** The most that a frame header takes behind the magic. */
-const MAX_HEADER_BYTES = 14;
 
 /** What the frames of a stream have in common. */
 interface Decoding {
+  readonly input: MeteredSource;
   readonly reader: ByteReader;
   readonly sourceSize: number | null;
   readonly checksum: boolean;
   readonly mostWindowBytes: number;
-  readonly memory: OutputMemory;
+  readonly memory: FrameMemory;
   /** Until it refuses a frame: a source that cannot go back must not begin again for each. */
   native: NativeDecoder | undefined;
   surplusBytes: number;
@@ -53,18 +53,30 @@ interface Decoding {
  * @param options.mostWindowBytes the largest window a frame may ask for; by default the zstd program's own limit
  * @param options.native whether Deno's own decoder may do the work; it changes nothing but the time
  */
-export async function* decompressZstd(
-  source: Source,
-  options: { readonly checksum: boolean; readonly mostWindowBytes?: number; readonly native?: boolean },
+export function decompressZstd(source: Source, options: Options): AsyncGenerator<Uint8Array, StreamEnd> {
+  return decodeMetered(source, (input) => decompressFrames(input, options));
+}
+
+/** See {@linkcode decompressZstd}. */
+interface Options {
+  readonly checksum: boolean;
+  readonly mostWindowBytes?: number;
+  readonly native?: boolean;
+}
+
+async function* decompressFrames(
+  input: MeteredSource,
+  options: Options,
 ): AsyncGenerator<Uint8Array, StreamEnd> {
-  const reader = new ByteReader(source);
+  const reader = new ByteReader(input);
   const native = options.native ?? true ? nativeDecoder("zstd") : undefined;
   const decoding: Decoding = {
+    input,
     reader,
-    sourceSize: source.size,
+    sourceSize: input.size,
     checksum: options.checksum,
     mostWindowBytes: options.mostWindowBytes ?? MAX_WINDOW,
-    memory: { bytes: new Uint8Array() },
+    memory: noFrameMemory(),
     native,
     surplusBytes: 0,
   };
@@ -95,31 +107,31 @@ function endOf(error: unknown): Pick<StreamEnd, "reason" | "detail"> {
 }
 
 async function beginsFrame(reader: ByteReader): Promise<boolean> {
-  const bytes = await reader.peek(MAGIC_BYTES);
+  const bytes = reader.peekNow(MAGIC_BYTES) ?? await reader.peek(MAGIC_BYTES);
   const magic = bytes.byteLength < MAGIC_BYTES ? 0 : littleEndian(bytes, 0, MAGIC_BYTES);
   return magic === MAGIC || isSkippable(magic);
 }
 
 async function* decompressFrame(decoding: Decoding): AsyncGenerator<Uint8Array, void> {
-  const { reader, sourceSize, checksum, mostWindowBytes, memory, native } = decoding;
-  const magic = littleEndian(await take(reader, MAGIC_BYTES), 0, MAGIC_BYTES);
+  const { input, reader, sourceSize, checksum, mostWindowBytes, memory, native } = decoding;
+  const frameAt = reader.position;
+  const magic = littleEndian(reader.takeNow(MAGIC_BYTES) ?? await take(reader, MAGIC_BYTES), 0, MAGIC_BYTES);
   if (isSkippable(magic)) {
     reader.skip(littleEndian(await take(reader, 4), 0, 4));
     skipFrames(reader);
+    input.leftOut(reader.position - frameAt);
     if (sourceSize !== null && reader.position > sourceSize) throw new TruncatedStreamError("a frame is cut");
     return;
   }
   ensure(magic === MAGIC, "there is no frame");
-  const headerAt = reader.position;
   // Good for as long as nothing behind it is asked for.
-  const ahead = native === undefined ? undefined : await reader.peek(MAX_HEADER_BYTES + 1);
-  const header = await readFrameHeader(reader, mostWindowBytes);
+  const ahead = reader.peekNow(MAX_HEADER_BYTES + 1) ?? await reader.peek(MAX_HEADER_BYTES + 1);
+  const header = decodeFrameHeader(ahead, mostWindowBytes);
+  const { headerBytes } = header;
+  reader.skip(headerBytes);
   const blocksAt = reader.position;
   const own = () => decodeBlocks(reader, header, checksum, memory);
-  const headerBytes = blocksAt - headerAt;
-  if (native === undefined || ahead === undefined || !isForNative(header, ahead[headerBytes])) {
-    return yield* own();
-  }
+  if (native === undefined || !isForNative(header, ahead[headerBytes])) return yield* own();
   const front = frontOf(ahead.subarray(0, headerBytes));
   yield* decodeEitherWay(decodeBlocksNatively(reader, header, front, native), own, {
     refused: () => {

@@ -4,15 +4,18 @@
  * @module
  */
 
-import type { ByteReader } from "./byte_reader.ts";
-import { ensure, UnsupportedStreamError } from "./corrupt.ts";
-import { littleEndian, take } from "./fields.ts";
+import { ensure, TruncatedStreamError, UnsupportedStreamError } from "./corrupt.ts";
+import { littleEndian } from "./fields.ts";
 
+/** The most that a frame header takes behind the magic. */
+export const MAX_HEADER_BYTES = 14;
 /** The most that a block holds, compressed or not. */
 const MAX_BLOCK_BYTES = 128 * 2 ** 10;
 
 /** What a frame says about itself. */
 export interface FrameHeader {
+  /** Its own length. */
+  readonly headerBytes: number;
   readonly windowBytes: number;
   /** The most that a block holds in this frame. */
   readonly blockLimit: number;
@@ -22,19 +25,23 @@ export interface FrameHeader {
 }
 
 /**
- * Reads what follows the magic.
+ * Decodes what follows the magic.
  *
+ * @param ahead bytes from there on, as many as a header can have
  * @param mostWindowBytes the largest window that it may ask for
  * @throws {CorruptStreamError}, {TruncatedStreamError}, {UnsupportedStreamError}
  */
-export async function readFrameHeader(reader: ByteReader, mostWindowBytes: number): Promise<FrameHeader> {
-  const descriptor = (await take(reader, 1))[0]!;
+export function decodeFrameHeader(ahead: Uint8Array, mostWindowBytes: number): FrameHeader {
+  const descriptor = ahead[0];
+  if (descriptor === undefined) throw new TruncatedStreamError("a frame is cut");
   ensure((descriptor & 8) === 0, "a reserved bit of the frame header is set");
   const singleSegment = (descriptor & 0x20) !== 0;
   const sizeFlag = descriptor >> 6;
   const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
-  const bytes = await take(reader, (singleSegment ? 0 : 1) + dictionaryBytes + sizeBytes);
+  const headerBytes = 1 + (singleSegment ? 0 : 1) + dictionaryBytes + sizeBytes;
+  if (ahead.byteLength < headerBytes) throw new TruncatedStreamError("a frame is cut");
+  const bytes = ahead.subarray(1, headerBytes);
   const dictionaryAt = singleSegment ? 0 : 1;
   const sizeAt = dictionaryAt + dictionaryBytes;
   if (littleEndian(bytes, dictionaryAt, dictionaryBytes) !== 0) {
@@ -53,5 +60,6 @@ export async function readFrameHeader(reader: ByteReader, mostWindowBytes: numbe
     );
   }
   const blockLimit = Math.min(MAX_BLOCK_BYTES, windowBytes);
-  return { windowBytes, blockLimit, contentBytes, hasChecksum: (descriptor & 4) !== 0, singleSegment };
+  const hasChecksum = (descriptor & 4) !== 0;
+  return { headerBytes, windowBytes, blockLimit, contentBytes, hasChecksum, singleSegment };
 }

@@ -5,6 +5,7 @@
  */
 
 import { ensure } from "./corrupt.ts";
+import type { FrameMemory } from "./frame_memory.ts";
 import { decodeHuffmanStream, type HuffmanTable, readHuffmanTable } from "./huffman.ts";
 
 const RAW = 0;
@@ -22,12 +23,16 @@ interface Head {
 /** Decodes the literals of one block after another; a block may use the Huffman table of an earlier one. */
 export class LiteralsDecoder {
   #table: HuffmanTable | undefined;
-  #buffer = new Uint8Array();
   readonly #limit: number;
+  readonly #memory: FrameMemory;
 
-  /** @param limit the most literals that a block can have */
-  constructor(limit: number) {
+  /**
+   * @param limit the most literals that a block can have
+   * @param memory of earlier frames
+   */
+  constructor(limit: number, memory: FrameMemory) {
     this.#limit = limit;
+    this.#memory = memory;
   }
 
   /**
@@ -39,9 +44,8 @@ export class LiteralsDecoder {
   decode(bytes: Uint8Array, end: number): { literals: Uint8Array; end: number } {
     const head = readHead(bytes, end);
     ensure(head.regenerated <= this.#limit, "a block has too many literals");
-    // Not before a block has some: a frame of none must cost no memory.
-    if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(this.#limit);
-    const literals = this.#buffer.subarray(0, head.regenerated);
+    if (this.#memory.literals.byteLength < this.#limit) this.#memory.literals = new Uint8Array(this.#limit);
+    const literals = this.#memory.literals.subarray(0, head.regenerated);
     if (head.type === RAW) {
       ensure(head.end + head.regenerated <= end, "literals are cut");
       literals.set(bytes.subarray(head.end, head.end + head.regenerated));

@@ -5,23 +5,21 @@
  */
 
 import { ensure } from "./corrupt.ts";
+import type { FrameMemory } from "./frame_memory.ts";
 
 /** Bytes kept beside the window, so that the window is moved to the front only now and then. */
 const SLACK = 2 ** 20;
 /** Copies up to this length are faster in a loop than in a call. */
 const SHORT_COPY = 32;
 
-/** Memory that one frame after another may use: a stream of a million small frames must not take a million times a megabyte. */
-export interface OutputMemory {
-  bytes: Uint8Array<ArrayBuffer>;
-}
-
 /** Collects output block by block; its memory is the window and a constant, and grows only as output comes. */
 export class OutputWindow {
   readonly #windowBytes: number;
   readonly #blockLimit: number;
-  readonly #memory: OutputMemory;
+  readonly #memory: FrameMemory;
   #buffer: Uint8Array<ArrayBuffer>;
+  /** Where what was not taken yet begins, where the block at hand does, and where that is. */
+  #pieceStart = 0;
   #blockStart = 0;
   #end = 0;
 
@@ -29,34 +27,51 @@ export class OutputWindow {
    * @param blockLimit the most output of one block
    * @param memory of earlier frames; what they left there cannot be reached
    */
-  constructor(windowBytes: number, blockLimit: number, memory: OutputMemory = { bytes: new Uint8Array() }) {
+  constructor(windowBytes: number, blockLimit: number, memory: FrameMemory) {
     this.#windowBytes = windowBytes;
     this.#blockLimit = blockLimit;
     this.#memory = memory;
     const least = Math.min(SLACK, windowBytes) + 2 * blockLimit;
-    if (memory.bytes.byteLength < least) memory.bytes = new Uint8Array(least);
-    this.#buffer = memory.bytes;
+    if (memory.output.byteLength < least) memory.output = new Uint8Array(least);
+    this.#buffer = memory.output;
   }
 
-  /** Makes room for another block. */
+  /** Whether there is no room for another block where the output lies: it is moved then. */
+  get isFull(): boolean {
+    return this.#end + this.#blockLimit > this.#buffer.byteLength;
+  }
+
+  /** Bytes of whole blocks that were not taken yet. */
+  get readyBytes(): number {
+    return this.#blockStart - this.#pieceStart;
+  }
+
+  /** Makes room for another block. If it is full, what is ready must have been taken. */
   beginBlock(): void {
-    if (this.#end + this.#blockLimit > this.#buffer.byteLength) {
+    if (this.isFull) {
       const full = this.#windowBytes + SLACK + this.#blockLimit;
       if (this.#buffer.byteLength < full) {
         const larger = new Uint8Array(Math.min(full, 2 * this.#buffer.byteLength));
         larger.set(this.#buffer.subarray(0, this.#end));
-        this.#buffer = this.#memory.bytes = larger;
+        this.#buffer = this.#memory.output = larger;
       } else {
         this.#buffer.copyWithin(0, this.#end - this.#windowBytes, this.#end);
         this.#end = this.#windowBytes;
       }
+      this.#pieceStart = this.#blockStart = this.#end;
     }
+  }
+
+  /** The block is whole. */
+  endBlock(): void {
     this.#blockStart = this.#end;
   }
 
-  /** What the block gave; good until the next {@linkcode beginBlock}. */
-  block(): Uint8Array {
-    return this.#buffer.subarray(this.#blockStart, this.#end);
+  /** Takes what is ready; good until the next {@linkcode beginBlock}. */
+  takePiece(): Uint8Array {
+    const piece = this.#buffer.subarray(this.#pieceStart, this.#blockStart);
+    this.#pieceStart = this.#blockStart;
+    return piece;
   }
 
   /** Adds bytes. */

@@ -35,8 +35,6 @@ export interface MessageBufferControl {
 export interface MessageBuffer {
   /** Oldest first, never-written parts left out; unfiltered: escape it before it is shown. */
   readonly text: string;
-  /** The last part, which nobody had read when the dump was made; `null` if that is not known. */
-  readonly unread: string | null;
   /** Whether older text was overwritten: then the first line is usually partial. */
   readonly wrapped: boolean;
   /** How the order was found: by the control structure, because nothing was overwritten yet, by a guess, or not. */
@@ -78,11 +76,7 @@ export function checksumMatches(ring: Uint8Array, control: MessageBufferControl)
 
 /** Puts the ring in order by its control structure (section 4.3). */
 export function orderByControl(ring: Uint8Array, control: MessageBufferControl): MessageBuffer {
-  const { size, writeSequence, readSequence } = control;
-  const oldest = writeSequence % size;
-  const modulus = size * SEQUENCE_FACTOR;
-  const unreadLength = Math.min(size, (writeSequence - readSequence + modulus) % modulus);
-  const ordered = rotate(ring, oldest);
+  const oldest = control.writeSequence % control.size;
   const problems: Problem[] = [];
   if (!checksumMatches(ring, control)) {
     problems.push(problem(
@@ -91,9 +85,8 @@ export function orderByControl(ring: Uint8Array, control: MessageBufferControl):
     ));
   }
   return {
-    text: decodeText(ordered),
-    unread: decodeText(ordered.subarray(ordered.byteLength - unreadLength)),
-    wrapped: ordered.length > 0 && ordered[0] !== 0,
+    text: decodeUtf8(textOf(ring, oldest)),
+    wrapped: (ring[oldest] ?? 0) !== 0,
     order: "control",
     problems: [...problems, ...checkEmpty(ring)],
   };
@@ -110,24 +103,23 @@ export function orderByText(ring: Uint8Array, why: string): MessageBuffer {
   const noControl = problem("message-buffer-no-control", `The message buffer's control structure ${why}`);
   const buffer = (
     order: MessageBuffer["order"],
-    ordered: Uint8Array,
+    oldest: number,
     ...problems: Problem[]
   ): MessageBuffer => ({
-    text: decodeText(ordered),
-    unread: null,
+    text: decodeUtf8(textOf(ring, oldest)),
     wrapped: !unwrapped,
     order,
     problems: [noControl, ...problems],
   });
-  if (empty.length > 0) return buffer("unwrapped", ring, ...empty);
-  if (unwrapped) return buffer("unwrapped", ring);
+  if (empty.length > 0) return buffer("unwrapped", 0, ...empty);
+  if (unwrapped) return buffer("unwrapped", 0);
   const guess = guessOldest(ring);
   if (guess !== undefined) {
     const message = `Where the message buffer's text begins is a guess: ${guess.reason}`;
-    return buffer("guessed", rotate(ring, guess.oldest), problem("message-buffer-order-guessed", message));
+    return buffer("guessed", guess.oldest, problem("message-buffer-order-guessed", message));
   }
   const message = "Where the message buffer's text begins cannot be told: it is shown as it lies in memory";
-  return buffer("unknown", ring, problem("message-buffer-order-unknown", message));
+  return buffer("unknown", 0, problem("message-buffer-order-unknown", message));
 }
 
 function checkEmpty(ring: Uint8Array): Problem[] {
@@ -135,14 +127,15 @@ function checkEmpty(ring: Uint8Array): Problem[] {
   return [problem("message-buffer-empty", "The message buffer holds no text")];
 }
 
-function rotate(ring: Uint8Array, first: number): Uint8Array {
-  const rotated = new Uint8Array(ring.byteLength);
-  rotated.set(ring.subarray(first));
-  rotated.set(ring.subarray(0, first), ring.byteLength - first);
-  return rotated;
-}
-
-/** NUL bytes are what was never written; the rest is UTF-8 as a rule, and never refused. */
-function decodeText(bytes: Uint8Array): string {
-  return decodeUtf8(bytes.filter((byte) => byte !== 0));
+/** What was written, oldest first; NUL bytes are what never was. A copy, as large as the text: there may be 64 MiB of it. */
+function textOf(ring: Uint8Array, oldest: number): Uint8Array {
+  const text = new Uint8Array(ring.byteLength);
+  let end = 0;
+  for (const part of [ring.subarray(oldest), ring.subarray(0, oldest)]) {
+    for (let at = 0; at < part.byteLength; at++) {
+      const byte = part[at]!;
+      if (byte !== 0) text[end++] = byte;
+    }
+  }
+  return text.subarray(0, end);
 }

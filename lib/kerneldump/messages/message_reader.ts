@@ -124,12 +124,13 @@ export async function readNewerMinidumpMessages(
 }
 
 function isText(ring: Uint8Array): boolean {
-  const written = ring.filter((byte) => byte !== 0);
-  const text = written.reduce(
-    (n, byte) => byte >= 0x20 && byte < 0x7f || byte === 9 || byte === 10 ? n + 1 : n,
-    0,
-  );
-  return text > 0 && text >= SHARE_OF_TEXT * written.byteLength;
+  let written = 0;
+  let text = 0;
+  for (const byte of ring) {
+    if (byte !== 0) written++;
+    if (byte >= 0x20 && byte < 0x7f || byte === 9 || byte === 10) text++;
+  }
+  return text > 0 && text >= SHARE_OF_TEXT * written;
 }
 
 async function searchPages(
@@ -150,7 +151,6 @@ function orderByDistantControl(ring: Uint8Array, control: MessageBufferControl):
   if (buffer.problems.length === 0) return buffer;
   return {
     ...buffer,
-    unread: null,
     order: "guessed",
     problems: [problem(
       "message-buffer-order-guessed",

@@ -200,7 +200,8 @@ function popcount(bytes: Uint8Array): number {
   const head = Math.min(bytes.byteLength, -bytes.byteOffset & 3);
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + head, (bytes.byteLength - head) >> 2);
   let count = 0;
-  for (const word of words) {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
     if (word !== 0) count += popcount32(word);
   }
   for (let at = 0; at < head; at++) count += popcount32(bytes[at]!);
