@@ -14,6 +14,8 @@ export interface ParsedFamily {
 const SAMPLE =
   /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*"(?:,|(?=\})))+\})? (\S+)$/;
 
+const NUMBER = /^(?:[+-]?Inf|[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)$/;
+
 /** Parses an exposition; fails on what Prometheus refuses and on what its linter complains about. */
 export function parseExposition(text: string): Map<string, ParsedFamily> {
   assert(text.endsWith("\n"), "the last line ends with a line feed");
@@ -42,8 +44,8 @@ export function parseExposition(text: string): Map<string, ParsedFamily> {
       assert(ends.some((end) => sample === current + end), `${line} stands below ${current}`);
       const key = line.slice(0, line.lastIndexOf(" "));
       assert(!family.samples.has(key), `${key} is there once`);
-      const number = value === "+Inf" ? Infinity : Number(value);
-      assert(!Number.isNaN(number), line);
+      assert(NUMBER.test(value!), `no number: ${line}`);
+      const number = Number(value!.replace("Inf", "Infinity"));
       family.samples.set(key, number);
     }
   }
@@ -59,4 +61,5 @@ function checkHistogram(name: string, samples: ReadonlyMap<string, number>): voi
   const counts = buckets.map(([, count]) => count);
   assertEquals(counts, counts.toSorted((a, b) => a - b), "buckets are cumulative");
   assertEquals(counts.at(-1), samples.get(`${name}_count`));
+  assert(samples.has(`${name}_sum`), `${name} has a sum`);
 }
