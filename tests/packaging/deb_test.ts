@@ -71,7 +71,14 @@ skippable(
     assertEquals([success, new TextDecoder().decode(stderr)], [true, ""]);
     await output("sh", ["-c", `rm ${units}/*.target`]);
 
+    // What the operator has set and enabled outlives an upgrade.
     await output("systemctl", [`--root=${root}`, "enable", "netdump.service"]);
+    const settings = join(root, "etc/default/netdump");
+    Deno.writeTextFileSync(settings, 'NETDUMP_FLAGS="--no-dns"\n');
+    await dpkg("--install", built);
+    assertEquals(Deno.readTextFileSync(settings), 'NETDUMP_FLAGS="--no-dns"\n');
+    Deno.lstatSync(join(root, "etc/systemd/system/multi-user.target.wants/netdump.service"));
+
     Deno.mkdirSync(join(root, "var/lib/netdump"), { recursive: true });
     Deno.writeTextFileSync(join(root, "var/lib/netdump/vmcore.w1.0"), "a dump");
     await dpkg("--remove", "netdump");

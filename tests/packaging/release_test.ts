@@ -76,7 +76,17 @@ skippable(
     await output("cp", ["-R", ROOT, tree]);
     await Deno.remove(join(tree, ".git"), { recursive: true }).catch(() => {});
     const git = (...args: string[]) =>
-      output("git", ["-c", "user.name=x", "-c", "user.email=x@example.org", "-C", tree, ...args]);
+      output("git", [
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@example.org",
+        "-c",
+        "commit.gpgsign=false",
+        "-C",
+        tree,
+        ...args,
+      ]);
     await git("init", "-q");
     await git("add", "-A");
     await git("commit", "-q", "-m", "x");
