@@ -22,6 +22,7 @@ export interface NamedPlace {
 }
 
 const NOTYPE = 0;
+const OBJECT = 1;
 const FUNC = 2;
 const HIGHEST_TYPE_WITH_PLACE = 2;
 const UNDEFINED = 0;
@@ -38,6 +39,8 @@ export class SymbolTable {
   readonly #functions: readonly PlacedSymbol[];
   readonly #complete: boolean;
   #byAddress: ReadonlyMap<bigint, PlacedSymbol> | undefined;
+  /** Where variables lie, by address. */
+  readonly #variables: BigUint64Array;
 
   /**
    * @param complete whether static functions are in it; if not, what lies behind a function's end has no name
@@ -51,6 +54,7 @@ export class SymbolTable {
     this.#complete = complete;
     const textSections = new Set(symbols.filter((s) => s.type === FUNC).map((s) => s.sectionIndex));
     const functions: (PlacedSymbol & { readonly rank: number })[] = [];
+    const variables: bigint[] = [];
     for (const symbol of symbols) {
       const { name, type, binding, sectionIndex, size } = symbol;
       if (name === "" || name.startsWith("$") || type > HIGHEST_TYPE_WITH_PLACE) continue;
@@ -60,12 +64,14 @@ export class SymbolTable {
       const placed = { name, address, size };
       if (!this.#byName.has(name) || binding === GLOBAL) this.#byName.set(name, placed);
       const isText = type === FUNC || type === NOTYPE && textSections.has(sectionIndex);
+      if (type === OBJECT) variables.push(address);
       if (sectionIndex === ABSOLUTE || !isText) continue;
       functions.push({ ...placed, rank: rankOf(symbol) });
     }
     this.#functions = functions.sort((a, b) =>
       a.address < b.address ? -1 : a.address > b.address ? 1 : a.rank - b.rank
     );
+    this.#variables = BigUint64Array.from(variables).sort();
   }
 
   /** How many functions it names. */
@@ -84,21 +90,31 @@ export class SymbolTable {
     return this.#byAddress.get(address) ?? null;
   }
 
-  /** The function that an instruction belongs to: the nearest at or below it. */
+  /** The function that an instruction belongs to: the nearest at or below it, unless variables begin between them. */
   at(address: bigint): NamedPlace | null {
-    let [low, high] = [0, this.#functions.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#functions[middle]!.address <= address) low = middle + 1;
-      else high = middle;
-    }
-    const symbol = this.#functions[low - 1];
+    const symbol =
+      this.#functions[countUpTo(this.#functions.length, (i) => this.#functions[i]!.address <= address) - 1];
     if (symbol === undefined) return null;
     const offset = address - symbol.address;
     const end = symbol.size === 0n ? LABEL_BYTES : symbol.size;
     if (offset >= (this.#complete ? MAX_OFFSET : end)) return null;
+    if (offset >= end) {
+      const before = countUpTo(this.#variables.length, (i) => this.#variables[i]! <= address);
+      if (before > 0 && this.#variables[before - 1]! > symbol.address) return null;
+    }
     return { symbol, offset: Number(offset) };
   }
+}
+
+/** How many of some sorted things are at or below a place. */
+function countUpTo(length: number, isAtOrBelow: (index: number) => boolean): number {
+  let [low, high] = [0, length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isAtOrBelow(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Of several names of one address the best comes last: functions, global ones, long ones that begin with no `_`. */

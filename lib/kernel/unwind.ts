@@ -48,6 +48,8 @@ export interface Unwinding {
 const MAX_FRAMES = 500;
 /** Where threads begin: nothing called it. */
 const THREAD_STARTS = new Set(["fork_trampoline", "fork_trampoline_kthread"]);
+/** Assembler's labels have no size: what is further away is something else. */
+const MAX_START_BYTES = 256;
 
 /** Where the walk is. */
 interface State extends StackPlace {
@@ -76,7 +78,8 @@ export async function unwind(context: Unwinding, registers: Registers): Promise<
     const lookUp = state.exact ? state.pc : state.pc - context.machine.callSize;
     const place = context.code.at(lookUp);
     const name = place?.symbol?.name ?? "";
-    const starts = THREAD_STARTS.has(name) && place?.object === context.code.objects[0];
+    const starts = THREAD_STARTS.has(name) && place!.offset! < MAX_START_BYTES &&
+      place!.object === context.code.objects[0];
     const trap = state.exact ? null : await findTrap(context, state, place);
     frames.push({ pc: state.pc, lookUp, place: atPc(place, state.pc), trap: trap?.frame ?? null });
     if (starts) return { frames, end: "thread-start" };

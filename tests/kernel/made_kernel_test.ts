@@ -3,7 +3,7 @@ import type { ThreadStack } from "../../lib/kernel/kernel.ts";
 import { allStacks, codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
 import { type GdbFrame, gdbFrames } from "./gdb.ts";
 import { madeMinidump } from "./made_dump.ts";
-import { type CrashedKernel, type MadeKernel, makeKernel, type Target, TARGETS } from "./made_kernel.ts";
+import { type CrashedKernel, type MadeKernel, madeTest, TARGETS } from "./made_kernel.ts";
 
 /** The crashes that `made/kern.c` has. */
 const CRASHES: Readonly<Record<string, number>> = {
@@ -103,7 +103,6 @@ async function compareAll(
   const frames = await gdbFrames(made, [...crashes.values()]);
   for (const [i, [what, crashed]] of [...crashes].entries()) {
     for (const files of all) {
-      if (isBeyondReach(made.target, what, files)) continue;
       try {
         await compare(crashed, frames[i]!, files);
       } catch (error) {
@@ -111,11 +110,6 @@ async function compareAll(
       }
     }
   }
-}
-
-/** gcc's riscv64 functions that call nothing save no return address: where they begin has to be known. */
-function isBeyondReach({ name }: Target, what: string, files: Files): boolean {
-  return name === "riscv64" && what === "a fault in a module" && files === "the dump alone";
 }
 
 async function crashInAllWays(made: MadeKernel): Promise<Map<string, CrashedKernel>> {
@@ -167,41 +161,4 @@ async function instructionsOf(made: MadeKernel, names: RegExp): Promise<bigint[]
     if (isWanted && address !== undefined && !/\bnop/.test(line)) addresses.push(BigInt(`0x${address}`));
   }
   return addresses;
-}
-
-/** A test of a kernel that is made for it: skipped, and says so, where a tool is missing. */
-function madeTest(
-  name: string,
-  { target, flags }: { target: Target; flags?: readonly string[] },
-  test: (made: MadeKernel) => Promise<void>,
-): void {
-  const missing = [target.compiler[0]!, target.linker[0]!, target.gdb, ...target.emulator].find((tool) =>
-    !isThere(tool)
-  );
-  const why = Deno.build.os !== "linux" || Deno.build.arch !== "x86_64"
-    ? "the machine is no Linux on amd64"
-    : missing === undefined
-    ? ""
-    : `no ${missing} here`;
-  Deno.test({
-    name: `${target.name}: ${name}${why === "" ? "" : ` (skipped: ${why})`}`,
-    ignore: why !== "",
-    fn: async () => {
-      const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
-      try {
-        await test(await makeKernel(target, directory, flags));
-      } finally {
-        await Deno.remove(directory, { recursive: true });
-      }
-    },
-  });
-}
-
-function isThere(tool: string): boolean {
-  try {
-    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
 }

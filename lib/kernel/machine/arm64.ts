@@ -127,12 +127,21 @@ async function callerWithoutFrame(
   const link = registers.get("x30");
   if (link === undefined) return null;
   if (inText) {
-    const length = functionStart === null ? -1 : Number(place.pc - functionStart);
-    if (functionStart === null || length > MAX_PROLOGUE_BYTES) return null;
-    const code = length === 0 ? new Uint8Array(0) : await memory.read(functionStart, length);
+    const start = functionStart ?? await calledAt(memory, canonical(link));
+    const length = start === null ? -1 : Number(place.pc - start);
+    if (start === null || length < 0 || length > MAX_PROLOGUE_BYTES) return null;
+    const code = length === 0 ? new Uint8Array(0) : await memory.read(start, length);
     if (code === null || (findFrameSize(code) !== null && !endsBehindFrame(code))) return null;
   }
   return { ...place, pc: canonical(link) };
+}
+
+/** Where the call before a return address led: bl. */
+async function calledAt(memory: KernelMemory, link: bigint): Promise<bigint | null> {
+  const code = link < 4n ? null : await memory.read(link - 4n, 4);
+  if (code === null) return null;
+  const call = new DataView(code.buffer, code.byteOffset, 4).getInt32(0, true);
+  return call >>> 26 === 0x25 ? link - 4n + BigInt(call << 6 >> 4) : null;
 }
 
 /** Whether the last instructions gave back frame pointer and return address, and did not leave yet. */

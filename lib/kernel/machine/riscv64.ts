@@ -113,9 +113,10 @@ async function callerWithoutFrame(
   const link = registers.get("ra");
   if (link === undefined) return null;
   if (inText) {
-    const length = functionStart === null ? -1 : Number(place.pc - functionStart);
-    if (functionStart === null || length > MAX_PROLOGUE_BYTES) return null;
-    const code = length === 0 ? new Uint8Array(0) : await memory.read(functionStart, length);
+    const start = functionStart ?? await calledAt(memory, link);
+    const length = start === null ? -1 : Number(place.pc - start);
+    if (start === null || length < 0 || length > MAX_PROLOGUE_BYTES) return null;
+    const code = length === 0 ? new Uint8Array(0) : await memory.read(start, length);
     const frame = code === null ? null : frameAtEnd(code);
     if (frame === null || frame.isSet && frame.savesLink) return null;
     // gcc's functions that call nothing save the frame pointer alone (section 8, rule 9).
@@ -124,6 +125,21 @@ async function callerWithoutFrame(
     return { ...place, pc: link, framePointer: saved };
   }
   return { ...place, pc: link };
+}
+
+/** Where the call before a return address led: jal, or auipc and jalr, of ra. */
+async function calledAt(memory: KernelMemory, link: bigint): Promise<bigint | null> {
+  const code = link < 8n ? null : await memory.read(link - 8n, 8);
+  if (code === null) return null;
+  const view = new DataView(code.buffer, code.byteOffset, 8);
+  const [first, second] = [view.getInt32(0, true), view.getInt32(4, true)];
+  if ((second & 0xfff) === 0xef) {
+    const distance = (second >> 31) << 20 | second & 0xff000 | (second >>> 20 & 1) << 11 |
+      (second >>> 21 & 0x3ff) << 1;
+    return link - 4n + BigInt(distance);
+  }
+  const isPair = (first & 0xfff) === 0x97 && (second & 0xfffff) === 0x80e7;
+  return isPair ? link - 8n + BigInt((first & ~0xfff) + (second >> 20)) : null;
 }
 
 /** What the code of a function has done when it came to its end: set its frame pointer, saved its return address. */
