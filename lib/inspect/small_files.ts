@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseCoreText } from "../kerneldump/files/core_text.ts";
+import { type CoreText, parseCoreText } from "../kerneldump/files/core_text.ts";
 import { type InfoFile, parseInfo } from "../kerneldump/files/info.ts";
 import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/files/key.ts";
 import { readSpan } from "../bytes/source.ts";
@@ -25,13 +25,18 @@ export async function examineInfo(task: Task): Promise<Findings> {
   const info = parseInfo(decodeUtf8(await task.container.source.read(0, INFO_LIMIT))) ?? null;
   const header = info === null ? null : factsOfInfo(task.name, info);
   const problems = [
-    ...(info === null ? [] : [...judgeInfo(info), ...judgeEnd(info)]),
+    ...(info === null ? [CUT_AT_ONCE] : [...judgeInfo(info), ...judgeEnd(info)]),
     ...(header?.parityOk === false
       ? [problem("header-parity", "The kernel dump header's parity was wrong: its fields may be damaged")]
       : []),
   ];
   return makeFindings(task, { kind: "info", header, info, problems });
 }
+
+const CUT_AT_ONCE = problem(
+  "savecore-no-verdict",
+  "The info file is empty, or cut in its first line: it tells nothing of its dump",
+);
 
 /** savecore writes its verdict last, and has done so since it had one. */
 function judgeEnd({ device, dumpStatus }: InfoFile): Problem[] {
@@ -48,14 +53,22 @@ const CORE_TEXT_LIMIT = 32 * 2 ** 20;
 export async function examineCoreText(task: Task): Promise<Findings> {
   const { source } = task.container;
   const bytes = await readSpan(source.read.bind(source), 0, CORE_TEXT_LIMIT);
-  const coreText = parseCoreText(decodeUtf8(bytes));
-  return makeFindings(task, {
-    kind: "core-txt",
-    header: null,
-    problems: [],
-    ...(coreText === undefined ? {} : { coreText }),
-  });
+  const coreText = parseCoreText(decodeUtf8(bytes)) ?? CUT_REPORT;
+  return makeFindings(task, { kind: "core-txt", header: null, problems: [], coreText });
 }
+
+/** A report that was cut in its first line. */
+const CUT_REPORT: CoreText = {
+  host: null,
+  vmcore: null,
+  written: null,
+  version: null,
+  machine: null,
+  panic: null,
+  backtrace: [],
+  sections: [],
+  whole: false,
+};
 
 /** Examines a key. */
 export async function examineKey(task: Task): Promise<Findings> {

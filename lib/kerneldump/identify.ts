@@ -111,10 +111,30 @@ function identifyText(start: Uint8Array, name: string): Identity | undefined {
   const text = new TextDecoder().decode(start.subarray(0, TEXT_SAMPLE));
   if (looksLikeInfo(text)) return { kind: "info" };
   if (looksLikeCoreText(text)) return { kind: "core-txt" };
+  const cut = identifyCutText(text, name);
+  if (cut !== undefined) return cut;
   if (!/^\d{1,10}\s{0,4}$/.test(text)) return undefined;
   if (/^bounds(?:\.[A-Za-z0-9_.-]{1,80})?$/.test(name)) return { kind: "bounds" };
   return name === "minfree" ? { kind: "minfree" } : undefined;
 }
+
+/** A text that was cut in its first line, or has none yet, is what its name says. */
+function identifyCutText(text: string, name: string): Identity | undefined {
+  if (text.includes("\n") || text.length > MOST_CUT) return undefined;
+  if (/^info\.[^/]/.test(name) && INFO_BEGINNINGS.some((line) => line.startsWith(text))) {
+    return { kind: "info" };
+  }
+  return /^core\.txt\.[^/]/.test(name) && /^[\x20-\x7e]*$/.test(text) ? { kind: "core-txt" } : undefined;
+}
+
+const MOST_CUT = 300;
+const INFO_BEGINNINGS = [
+  "Dump header from device",
+  "Dump from ",
+  "Good dump found on device",
+  '{"crashdump"',
+  "<crashdump>",
+];
 
 /** The first line, however long its names are. */
 const TEXT_SAMPLE = 2048;

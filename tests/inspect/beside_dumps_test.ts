@@ -208,6 +208,35 @@ Deno.test("inspect marks a time that an info file tells without its zone, unless
   assertEquals([both.summary.time, both.summary.timeZoned], [1684328870, true]);
 });
 
+Deno.test("inspect takes a report or an info file that was cut in its first line, or is empty, for what it is", async () => {
+  for (const length of [0, 1, 10, 30, 52]) {
+    const cut = CORE_TEXT.slice(0, length);
+    const report = await look("core.txt.0", {
+      "core.txt.0": cut,
+      ...receivedDump("0", minidumpWithMessages()),
+    });
+    assertEquals([report.kind, report.complete, codes(report)], ["core-txt", null, []], `${length}`);
+    assertStringIncludes(text(report), "crashinfo's report of a dump");
+  }
+  for (
+    const info of [
+      OLD_INFO,
+      JSON_INFO,
+      XML_INFO,
+      "Dump from w1 [192.0.2.7]\n",
+      "Dump header from device: /dev/x\n",
+    ]
+  ) {
+    for (const length of [0, 1, 9]) {
+      const found = await look("info.0", { "info.0": info.slice(0, length) });
+      assertEquals([found.kind, found.complete, codes(found)], ["info", null, ["savecore-no-verdict"]]);
+    }
+  }
+  for (const [name, content] of [["info.0", "hello"], ["core.txt.0", "\0\x01\x02"], ["notes", ""]] as const) {
+    assertEquals((await look(name, { [name]: content })).kind, "unknown", name);
+  }
+});
+
 Deno.test("inspect believes a bad verdict in every style", async () => {
   for (const info of [OLD_INFO.replace("Good", "Bad") + "  Bounds: 1\n", JSON_INFO.replace("good", "bad")]) {
     const found = await look("info.0", { "info.0": info });

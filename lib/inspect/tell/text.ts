@@ -102,10 +102,12 @@ function formatWhen({ time, timeZoned }: Summary): string | string[] {
   return timeZoned ? when : [when, "* the info file tells no zone: it is taken to be this machine's"];
 }
 
-function panicText({ summary, header, messages, coreText }: Findings, style: Style): string | string[] {
+function panicText({ summary, header, messages, kind }: Findings, style: Style): string | string[] {
   if (summary.panic !== null) return textLines(summary.panic).map((line) => style.bold(line));
-  if (coreText !== null) return "not known: the report has none";
+  if (kind === "core-txt") return "not known: the report has none";
   if (header?.panicString === "") return "none: the dump was asked for";
+  if (kind === "info") return "not known: the info file has none";
+  if (header !== null) return "not known: the header does not tell";
   if (messages === "") {
     return "not known: the message buffer is empty, and no kdh.* or info.* lies beside the dump";
   }
