@@ -7,9 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
-import { freshAddress } from "./addresses.ts";
 import { assertOneCompleteDump, namesOf } from "./complete_dump.ts";
-import { kclient, NO_KCLIENT } from "./kclient.ts";
 import { NO_NAMESPACES } from "./namespaces.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
@@ -174,17 +172,31 @@ Deno.test("serve answers a flood of forged HERALDs with a bounded number of sock
   }
 });
 
-Deno.test({
-  name: "serve does not let a dump grow beyond --max-dump-size, whatever order its pieces come in" +
-    (NO_KCLIENT === undefined ? "" : ` (skipped: ${NO_KCLIENT})`),
-  ignore: NO_KCLIENT !== undefined,
-  fn: async () => {
-    await using server = await serve("--max-dump-size", "1M");
-    const address = freshAddress();
-    const report = await kclient(server, address, ["--bytes", "2M", "--polls", "20", "--retries", "3"]);
-    assertEquals(report.status, "timeout");
-    const line = await server.event("incomplete");
-    assertEquals(line.reason, "the dump exceeds the limit of 1048576 bytes");
-    assertLessOrEqual(Deno.statSync(server.path(`vmcore.${address}.0.incomplete`)).size, MIB);
-  },
+Deno.test("serve does not let a dump grow beyond --max-dump-size, whatever order its pieces come in", async () => {
+  const pages = Array.from({ length: MIB / PAGE }, (_, i) => i * PAGE);
+  const orders = {
+    "in order": pages,
+    "the last first": pages.toReversed(),
+    "both ends first": pages.toSorted(byDistance),
+  };
+  await using server = await serve("--max-dump-size", "1M");
+  for (const [order, offsets] of Object.entries(orders)) {
+    await using client = new RawClient(server);
+    await client.connect();
+    let seqno = 2;
+    for (const offset of offsets) {
+      await client.vmcore(seqno, offset, core.subarray(0, PAGE));
+      await client.acked(seqno++);
+    }
+    await client.vmcore(seqno, MIB, core.subarray(0, 1));
+    const line = await server.event("incomplete", (line) => line.client === client.address);
+    assertEquals(line.reason, "the dump exceeds the limit of 1048576 bytes", order);
+    assertEquals(await client.answered(seqno), false, order);
+    assertEquals(Deno.statSync(server.path(`vmcore.${client.address}.0.incomplete`)).size, MIB, order);
+  }
 });
+
+/** The ends before the middle. */
+function byDistance(a: number, b: number): number {
+  return Math.abs(b - MIB / 2) - Math.abs(a - MIB / 2);
+}

@@ -44,6 +44,8 @@ const HELD_BYTES = 2 * MAX_BATCH_SIZE;
 const LONG_WAY_MS = 2;
 /** Bytes that may always be in flight, within 2 and 16 messages: on a lossy path, waiting does not make it better. */
 const LEAST_BYTES = 32768;
+/** The same on a short way: every server takes a kernel's batch, so that what is lost of less is noise on the line. */
+const LEAST_BYTES_NEAR = MAX_BATCH_SIZE;
 
 /**
  * Growth in a round trip, in messages. With a shrinking by half of what was lost, a receive buffer that is full loses one
@@ -63,6 +65,7 @@ const STEP = 1 / 2;
 export class AdaptiveWindow implements Window {
   readonly most = MOST;
   readonly #least: number;
+  readonly #leastNear: number;
   /** Messages that any server's socket holds. */
   readonly #held: number;
   #exact: number;
@@ -72,6 +75,7 @@ export class AdaptiveWindow implements Window {
   constructor(payloadSize: number) {
     const first = Math.min(MOST, Math.ceil(MAX_BATCH_SIZE / payloadSize) + 1);
     this.#least = Math.max(2, Math.min(16, Math.floor(LEAST_BYTES / payloadSize)));
+    this.#leastNear = Math.min(MOST, Math.floor(LEAST_BYTES_NEAR / payloadSize));
     this.#held = Math.max(first, Math.min(MOST, Math.floor(HELD_BYTES / payloadSize)));
     this.#exact = first;
     this.#beforeLoss = first;
@@ -82,10 +86,13 @@ export class AdaptiveWindow implements Window {
   }
 
   onRound(delivered: number, lost: number, used: boolean, roundTripMs: number): void {
-    const most = roundTripMs < LONG_WAY_MS ? this.#held : this.most;
+    const isNear = roundTripMs < LONG_WAY_MS;
+    const most = isNear ? this.#held : this.most;
+    const least = isNear ? this.#leastNear : this.#least;
     if (lost > 0) {
-      const share = lost / (delivered + lost);
-      this.#shrink(1 - (this.#doubling ? share : share / 2));
+      // A round that ended early is no measure: a message lost of two is one of a window.
+      const share = lost / Math.max(delivered + lost, this.#exact);
+      this.#shrink(1 - (this.#doubling ? share : share / 2), least);
       this.#doubling = false;
     } else if (used && this.#doubling) {
       this.#exact = Math.max(this.#exact, Math.min(most, 2 * this.#exact));
@@ -95,15 +102,15 @@ export class AdaptiveWindow implements Window {
 
   onTimeout(): void {
     this.#doubling = false;
-    this.#shrink(1 / 2);
+    this.#shrink(1 / 2, this.#least);
   }
 
   onLateAck(): void {
     this.#exact = Math.max(this.#exact, this.#beforeLoss);
   }
 
-  #shrink(factor: number): void {
+  #shrink(factor: number, least: number): void {
     this.#beforeLoss = this.#exact;
-    this.#exact = Math.max(this.#least, this.#exact * factor);
+    this.#exact = Math.max(least, this.#exact * factor);
   }
 }
