@@ -4,6 +4,8 @@
  * @module
  */
 
+import { escapeLines } from "../text/escape.ts";
+import { piecesOf } from "../text/lines.ts";
 import { describeError } from "../os/system_error.ts";
 import { OperationError } from "./exit_status.ts";
 
@@ -23,4 +25,17 @@ export async function writeStdout(data: string | Uint8Array): Promise<void> {
     if (error instanceof Deno.errors.BrokenPipe) return;
     throw new OutputError(`Cannot write to standard output: ${describeError(error)}`);
   }
+}
+
+/** Characters that are escaped at a time: a text may have millions, and four times as many when it is escaped. */
+const PIECE_UNITS = 2 ** 20;
+
+/**
+ * Writes a text of several lines to stdout, escaped and ended by a line feed.
+ *
+ * @throws {OutputError}
+ */
+export async function writeLines(text: string): Promise<void> {
+  for (const piece of piecesOf(text, PIECE_UNITS)) await writeStdout(escapeLines(piece));
+  if (text !== "" && !text.endsWith("\n")) await writeStdout("\n");
 }

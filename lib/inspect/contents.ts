@@ -9,7 +9,7 @@ import { elfMemory } from "../kerneldump/elf/elf_memory.ts";
 import { findDebuggerStack } from "../kerneldump/ddb_text.ts";
 import type { DumpFile } from "../kerneldump/file_size.ts";
 import { type Memory, minidumpMemory } from "../kerneldump/memory.ts";
-import type { MessageBuffer } from "../kerneldump/messages/message_buffer.ts";
+import { type MessageBuffer, MESSAGES_LIMIT, messagesCut } from "../kerneldump/messages/message_buffer.ts";
 import {
   readElfMessages,
   readMinidumpMessages,
@@ -25,6 +25,9 @@ import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";
 import { formatSize } from "../text/units.ts";
 import type { MinidumpFacts, TextdumpFacts } from "./findings.ts";
 
+/** Reads a member of a textdump by its name, so many bytes of it at most; `null` if there is none. */
+export type ReadMember = (name: string, mostBytes?: number) => Promise<string | null>;
+
 /** What is inside a dump. What does not apply or cannot be read is `null`. */
 export interface Contents {
   readonly minidump: MinidumpFacts | null;
@@ -34,8 +37,8 @@ export interface Contents {
   readonly textdump: TextdumpFacts | null;
   readonly messages: string | null;
   readonly memory: Memory | null;
-  /** Reads a member of a textdump by its name. */
-  readonly readMember: ((name: string) => Promise<string | null>) | null;
+  /** `null` if it is no textdump. */
+  readonly readMember: ReadMember | null;
   /** The architecture as the dump itself names it. */
   readonly architecture: string | null;
   /** What its parts add up to. */
@@ -150,8 +153,10 @@ function messageProblems(
   return [problem("message-buffer-not-found", where)];
 }
 
-/** Texts of a textdump are a few KiB; the message buffer's may be some MiB. */
-const TEXT_LIMIT = 64 * 2 ** 20;
+/** More than any member has; what `--member` prints of one at most. */
+const MEMBER_LIMIT = 64 * 2 ** 20;
+/** A panic has 255 bytes, a version a few lines. */
+const LINE_LIMIT = 4096;
 
 /** The most that `debug.ddb.capture.maxbufsize` is set to, and more. */
 const DDB_LIMIT = 8 * 2 ** 20;
@@ -159,19 +164,21 @@ const DDB_LIMIT = 8 * 2 ** 20;
 /** Reads a textdump. */
 export async function readTextdumpContents(readAt: ReadAt): Promise<Contents> {
   const textdump = await readTextdump(readAt);
-  const text = (name: string) => readTextdumpMember(readAt, textdump, name, TEXT_LIMIT);
-  const ddb = await readTextdumpMember(readAt, textdump, "ddb.txt", DDB_LIMIT);
+  const text = (name: string, limit = MEMBER_LIMIT) => readTextdumpMember(readAt, textdump, name, limit);
+  const ddb = await text("ddb.txt", DDB_LIMIT);
+  const messages = await readTextdumpMember(readAt, textdump, "msgbuf.txt", MESSAGES_LIMIT, "last");
+  const isCut = textdump.members.some(({ name, size }) => name === "msgbuf.txt" && size > MESSAGES_LIMIT);
   return {
-    ...noContents(...textdump.problems),
+    ...noContents(...textdump.problems, ...(isCut ? [messagesCut()] : [])),
     readMember: text,
     textdump: {
       members: textdump.members,
-      panic: await text("panic.txt"),
-      version: await text("version.txt"),
+      panic: await text("panic.txt", LINE_LIMIT),
+      version: await text("version.txt", LINE_LIMIT),
       ddb,
       stack: ddb === null ? null : findDebuggerStack(ddb) ?? null,
     },
-    messages: await text("msgbuf.txt"),
+    messages,
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type Effort,
   noContents,
   readElf,
+  type ReadMember,
   readMinidump,
   readTextdumpContents,
 } from "./contents.ts";
@@ -40,8 +41,8 @@ import {
 export interface Examination {
   readonly findings: Findings;
   readonly memory: Memory | null;
-  /** Reads a member of a textdump by its name; `null` if the file is no textdump. */
-  readonly readMember: ((name: string) => Promise<string | null>) | null;
+  /** `null` if the file is no textdump. */
+  readonly readMember: ReadMember | null;
   /** The dump without encryption, as the kernel would have saved it; `null` if it cannot be decrypted. */
   readonly decrypted: Source | null;
   close(): void;

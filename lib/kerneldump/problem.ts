@@ -71,6 +71,10 @@ export const PROBLEMS = {
     meaning: "The size of the message buffer is zero, beyond reason or beyond the end of the file",
     complete: false,
   },
+  "message-buffer-cut": {
+    meaning: "The messages are more than 16 MiB: the newest of them are told",
+    complete: true,
+  },
   "message-buffer-empty": { meaning: "The message buffer holds no text", complete: true },
   "message-buffer-no-control": {
     meaning:

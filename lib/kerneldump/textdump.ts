@@ -161,6 +161,7 @@ function memberName(path: string): string {
  * Reads a member's text, unfiltered.
  *
  * @param limit bytes to read at most
+ * @param part which of them, where there are more
  * @returns `null` if the textdump has no such member
  */
 export async function readTextdumpMember(
@@ -168,10 +169,13 @@ export async function readTextdumpMember(
   textdump: Textdump,
   name: string,
   limit: number,
+  part: "first" | "last" = "first",
 ): Promise<string | null> {
   const member = textdump.members.find((m) => m.name === name);
   if (member === undefined) return null;
-  const bytes = await readSpan(readAt, member.offset, Math.min(member.size, limit));
+  const size = Math.min(member.size, limit);
+  const offset = member.offset + (part === "first" ? 0 : member.size - size);
+  const bytes = await readSpan(readAt, offset, size);
   return decodeUtf8(bytes);
 }
 

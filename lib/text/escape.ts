@@ -22,9 +22,13 @@ export function escapeLine(text: string): string {
   return text.replace(UNSAFE, escapeCharacter);
 }
 
+/** The same without line feed and tab. */
+const UNSAFE_IN_LINES = // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\\]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
 /** Like {@linkcode escapeLine}, but keeps line feeds and tabs: for text of several lines. */
 export function escapeLines(text: string): string {
-  return text.replace(UNSAFE, (c) => c === "\n" || c === "\t" ? c : escapeCharacter(c));
+  return text.replace(UNSAFE_IN_LINES, escapeCharacter);
 }
 
 function escapeCharacter(character: string): string {

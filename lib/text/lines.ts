@@ -31,3 +31,15 @@ export function labelled(label: string, lines: string | readonly string[], width
   const [first = "", ...rest] = typeof lines === "string" ? [lines] : lines;
   return [`  ${label.padEnd(width)} ${first}`, ...rest.map((line) => `  ${" ".repeat(width)} ${line}`)];
 }
+
+/** Cuts a text into pieces of at most so many characters, never within one that takes two. */
+export function* piecesOf(text: string, mostUnits: number): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + mostUnits, text.length);
+    const splits = end < text.length && (text.charCodeAt(end) & 0xfc00) === 0xdc00 &&
+      (text.charCodeAt(end - 1) & 0xfc00) === 0xd800;
+    if (splits && end - 1 > at) end--;
+    yield text.slice(at, end);
+    at = end;
+  }
+}

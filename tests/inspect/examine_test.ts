@@ -383,3 +383,21 @@ Deno.test({
     assertEquals([told.complete, codes(told).includes("compressed-damaged")], [false, true]);
   },
 });
+
+Deno.test("examine() of a textdump made to be large keeps what such a dump has: the last messages, a line of panic", async () => {
+  const long = "A".repeat(100_000);
+  const messages = "0123456789abcde\n".repeat(1.5 * 2 ** 20);
+  const textdump = buildTextdump({
+    "ddb.txt": `db> bt\nvpanic() at vpanic+0x1/frame 0x1\n${long}\n`,
+    "msgbuf.txt": `${messages}panic: boom\n`,
+    "panic.txt": long,
+    "version.txt": long,
+  });
+  const { textdump: found, messages: told, problems, summary } = await findingsOf("textdump.tar.0", {
+    "textdump.tar.0": textdump,
+  });
+  assertEquals([found?.panic?.length, found?.version?.length], [4096, 4096]);
+  assertEquals([told?.length, told?.endsWith("panic: boom\n")], [16 * 2 ** 20, true]);
+  assertEquals(problems.map(({ code }) => code), ["message-buffer-cut"]);
+  assertEquals(summary.panic?.length, 4096);
+});

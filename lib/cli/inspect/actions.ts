@@ -17,7 +17,7 @@ import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
 import type { Options } from "./options.ts";
-import { writeStdout } from "../output.ts";
+import { writeLines, writeStdout } from "../output.ts";
 
 /** Bytes of memory that are printed if nobody says how many. */
 const DEFAULT_LENGTH = 256;
@@ -37,7 +37,7 @@ export async function printMember({ findings, readMember }: Examination, name: s
     const names = findings.textdump?.members.map((member) => quote(member.name)).join(", ") ?? "";
     throw new OperationError(`${quote(findings.file)} has no member ${quote(name)}, only ${names || "none"}`);
   }
-  await writeStdout(escapeLines(text) + (text === "" || text.endsWith("\n") ? "" : "\n"));
+  await writeLines(text);
   return findings.textdump?.members.find((member) => member.name === name)?.complete ?? false;
 }
 
@@ -54,11 +54,13 @@ export async function printCoreText({ findings, readMember }: Examination): Prom
     const why = isDump || kind === "unknown" ? whyUnreadable(findings) : "it is no dump";
     throw new OperationError(`${quote(file)} tells nothing to report${why === undefined ? "" : `: ${why}`}`);
   }
-  const config = await readMember?.("config.txt") ?? null;
+  const config = await readMember?.("config.txt", CONFIG_LIMIT) ?? null;
   await writeStdout(formatCoreTextReport(findings, { config }, new Date()));
   return true;
 }
 
+/** A kernel's configuration has some KiB. */
+const CONFIG_LIMIT = 2 ** 20;
 /** What a report can be about. */
 const REPORTED: readonly Kind[] = ["minidump", "elf-core", "textdump"];
 

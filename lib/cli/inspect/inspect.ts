@@ -34,7 +34,7 @@ import {
 } from "./options.ts";
 import { printCoreText, printMember, printMemory, writePlainDump } from "./actions.ts";
 import type { inspectCommand } from "../options.ts";
-import { OutputError, writeStdout } from "../output.ts";
+import { OutputError, writeLines, writeStdout } from "../output.ts";
 import type { Invocation } from "../parse.ts";
 import { ByteProgress } from "../byte_progress.ts";
 
@@ -229,14 +229,9 @@ async function printMessages(
     if (code.startsWith("message-buffer")) console.error(`netdump: ${quote(file)}: ${message}`);
   }
   if (messages === null) {
-    {
-      const why = whyUnreadable(findings);
-      throw new OperationError(
-        `${quote(file)} holds no message buffer${why === undefined ? "" : `. ${why}`}`,
-      );
-    }
+    const why = whyUnreadable(findings);
+    throw new OperationError(`${quote(file)} holds no message buffer${why === undefined ? "" : `. ${why}`}`);
   }
-  const text = escapeLines(options.priorities ? messages : stripPriorities(messages));
-  const title = count > 1 ? `${index > 0 ? "\n" : ""}==> ${escapeLine(file)} <==\n` : "";
-  await writeStdout(title + text + (text === "" || text.endsWith("\n") ? "" : "\n"));
+  if (count > 1) await writeStdout(`${index > 0 ? "\n" : ""}==> ${escapeLine(file)} <==\n`);
+  await writeLines(options.priorities ? messages : stripPriorities(messages));
 }

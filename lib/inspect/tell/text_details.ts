@@ -12,7 +12,7 @@ import type { Style } from "../../text/style.ts";
 import { formatTable } from "../../text/table.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
 import type { CoreText } from "../../kerneldump/files/core_text.ts";
-import { expandTabs, labelled } from "../../text/lines.ts";
+import { cutLine, expandTabs, labelled } from "../../text/lines.ts";
 import { formatTime } from "../../text/time.ts";
 import type { Findings, HeaderFacts, MinidumpFacts, TextdumpFacts } from "../findings.ts";
 import { formatAddress } from "./address.ts";
@@ -197,7 +197,7 @@ function textdumpSections({ members, ddb, stack }: TextdumpFacts, style: Style):
     [style.bold("Members"), ...formatTable(rows, ["left", "right", "right", "left"])],
     lines.length === 0 ? [] : [
       style.bold("Debugger"),
-      ...lines.slice(0, DDB_LINES).map((line) => `  ${told(expandTabs(line))}`),
+      ...lines.slice(0, DDB_LINES).map((line) => `  ${told(expandTabs(cutLine(line)))}`),
       ...more,
     ],
   ];

@@ -7,10 +7,13 @@
 
 import { guessOldest } from "./message_order.ts";
 import { type Problem, problem } from "../problem.ts";
+import { formatSize } from "../../text/units.ts";
 import { decodeUtf8 } from "../../text/utf8.ts";
 
 /** No kernel has a message buffer larger than this, in bytes; it bounds what is read of one. */
 export const MESSAGE_BUFFER_LIMIT = 64 * 1024 * 1024;
+/** No kernel is set up for more messages; of what a hostile file has the newest are kept, in bytes. */
+export const MESSAGES_LIMIT = 16 * 1024 * 1024;
 
 /** What finding the fields of `struct msgbuf` needs to know of the machine. */
 export interface Machine {
@@ -77,6 +80,7 @@ export function checksumMatches(ring: Uint8Array, control: MessageBufferControl)
 /** Puts the ring in order by its control structure (section 4.3). */
 export function orderByControl(ring: Uint8Array, control: MessageBufferControl): MessageBuffer {
   const oldest = control.writeSequence % control.size;
+  const { text, problems: cut } = newestText(ring, oldest);
   const problems: Problem[] = [];
   if (!checksumMatches(ring, control)) {
     problems.push(problem(
@@ -85,10 +89,10 @@ export function orderByControl(ring: Uint8Array, control: MessageBufferControl):
     ));
   }
   return {
-    text: decodeUtf8(textOf(ring, oldest)),
+    text: decodeUtf8(text),
     wrapped: (ring[oldest] ?? 0) !== 0,
     order: "control",
-    problems: [...problems, ...checkEmpty(ring)],
+    problems: [...problems, ...cut, ...checkEmpty(ring)],
   };
 }
 
@@ -105,12 +109,15 @@ export function orderByText(ring: Uint8Array, why: string): MessageBuffer {
     order: MessageBuffer["order"],
     oldest: number,
     ...problems: Problem[]
-  ): MessageBuffer => ({
-    text: decodeUtf8(textOf(ring, oldest)),
-    wrapped: !unwrapped,
-    order,
-    problems: [noControl, ...problems],
-  });
+  ): MessageBuffer => {
+    const { text, problems: cut } = newestText(ring, oldest);
+    return {
+      text: decodeUtf8(text),
+      wrapped: !unwrapped,
+      order,
+      problems: [noControl, ...problems, ...cut],
+    };
+  };
   if (empty.length > 0) return buffer("unwrapped", 0, ...empty);
   if (unwrapped) return buffer("unwrapped", 0);
   const guess = guessOldest(ring);
@@ -127,15 +134,23 @@ function checkEmpty(ring: Uint8Array): Problem[] {
   return [problem("message-buffer-empty", "The message buffer holds no text")];
 }
 
-/** What was written, oldest first; NUL bytes are what never was. A copy, as large as the text: there may be 64 MiB of it. */
-function textOf(ring: Uint8Array, oldest: number): Uint8Array {
-  const text = new Uint8Array(ring.byteLength);
-  let end = 0;
-  for (const part of [ring.subarray(oldest), ring.subarray(0, oldest)]) {
-    for (let at = 0; at < part.byteLength; at++) {
+/** What was written, oldest first, as much of the newest as is kept; NUL bytes are what never was. */
+function newestText(ring: Uint8Array, oldest: number): { text: Uint8Array; problems: Problem[] } {
+  const text = new Uint8Array(Math.min(ring.byteLength, MESSAGES_LIMIT));
+  let start = text.byteLength;
+  for (const part of [ring.subarray(0, oldest), ring.subarray(oldest)]) {
+    for (let at = part.byteLength - 1; at >= 0; at--) {
       const byte = part[at]!;
-      if (byte !== 0) text[end++] = byte;
+      if (byte === 0) continue;
+      if (start === 0) return { text, problems: [messagesCut()] };
+      text[--start] = byte;
     }
   }
-  return text.subarray(0, end);
+  return { text: text.subarray(start), problems: [] };
+}
+
+/** That there were more messages than are kept. */
+export function messagesCut(): Problem {
+  const message = `The messages are more than ${formatSize(MESSAGES_LIMIT)}: the newest of them are told`;
+  return problem("message-buffer-cut", message);
 }

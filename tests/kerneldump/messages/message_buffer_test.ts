@@ -4,6 +4,7 @@ import {
   controlSize,
   decodeControl,
   type MessageBuffer,
+  MESSAGES_LIMIT,
 } from "../../../lib/kerneldump/messages/message_buffer.ts";
 import { readElfMessages, readMinidumpMessages } from "../../../lib/kerneldump/messages/message_reader.ts";
 import { readElfCore } from "../../../lib/kerneldump/elf/elf_core.ts";
@@ -69,6 +70,21 @@ Deno.test("the sequences wrap at 16 times the size", async () => {
   const text = "x".repeat(16 * 1000 + 7) + "the end\n";
   const buffer = await messages({ text, size: 1000, unread: 200 });
   assertEquals(buffer.text, text.slice(-1000));
+});
+
+Deno.test("of more messages than any kernel has the newest are kept, which is told", async () => {
+  const text = `the first\n${"0123456789abcde\n".repeat(2 ** 20)}the last\n`;
+  for (const rest of [0, 5000]) {
+    const size = text.length + rest;
+    const buffer = await messages({ text, size, control: rest === 0 });
+    assertEquals(buffer.text, text.slice(-MESSAGES_LIMIT));
+    assert(codes(buffer).includes("message-buffer-cut"));
+    const { section } = buildMessageBuffer({ text: `${text}${text}`, size: text.length });
+    const wrapped = await readMessages(buildMinidump({ messageBuffer: { section, size: text.length } }));
+    assertEquals(wrapped?.text, text.slice(-MESSAGES_LIMIT));
+  }
+  const exact = "x".repeat(MESSAGES_LIMIT);
+  assertEquals(codes(await messages({ text: exact, size: MESSAGES_LIMIT + 100 })), []);
 });
 
 Deno.test("a wrong checksum is told, and the order still believed", async () => {

@@ -15,7 +15,7 @@ export function buildTextdump(
   for (const [name, text] of Object.entries(members)) {
     const contents = new TextEncoder().encode(text);
     // panic.txt always occupies a block, even if it is empty.
-    const blocks = name === "panic.txt" ? 1 : Math.ceil(contents.byteLength / 512);
+    const blocks = Math.max(name === "panic.txt" ? 1 : 0, Math.ceil(contents.byteLength / 512));
     const body = new Uint8Array(512 * blocks);
     body.set(contents);
     parts.push(ustarHeader(name, contents.byteLength, mtime), body);
