@@ -71,8 +71,11 @@ export async function readKernel(
       );
     }
     const found = await readWith(files, { ...dump, source: spool ?? source }, spool !== null, options);
-    if (typeof found !== "string") return { kernel: found, problems: [] };
-    return { kernel: null, problems: asked ? [problem("kernel-unread", found)] : [] };
+    const rejected = files.rejected.map((path) =>
+      problem("debug-file-differs", `${quote(path)} is the debug file of another build: it is not used`)
+    );
+    if (typeof found !== "string") return { kernel: found, problems: rejected };
+    return { kernel: null, problems: asked ? [problem("kernel-unread", found), ...rejected] : [] };
   } catch (error) {
     // What nobody asked for must not keep the rest from being told.
     if (asked) throw error;

@@ -239,6 +239,11 @@ export const PROBLEMS = {
     meaning: "What was asked about the kernel cannot be told: it takes symbols and the memory of the kernel",
     complete: true,
   },
+  "debug-file-differs": {
+    meaning:
+      "A debug file lies where that of a kernel or module should, and is another build's by build-id or checksum",
+    complete: true,
+  },
   "unrecognized": {
     meaning: "The file is nothing that belongs to a kernel dump",
     complete: null,

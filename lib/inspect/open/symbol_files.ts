@@ -6,6 +6,7 @@
  */
 
 import { basename, dirname, join } from "@std/path";
+import { crc32 } from "node:zlib";
 import { type ElfFile, readElfFile } from "../../kernel/elf_file.ts";
 import { isKernelFile, readBuildId, readDebugLink } from "../../kernel/elf_identity.ts";
 import { fileMatches, type SymbolFiles } from "../../kernel/kernel.ts";
@@ -43,6 +44,8 @@ export async function naming<T>(path: string, use: () => Promise<T>): Promise<T>
 
 /** Files that are open until they are closed. */
 export interface OpenedSymbolFiles {
+  /** Debug files that lay where a file's own should, and are another build's; it grows as files are opened. */
+  readonly rejected: readonly string[];
   /** The files for a dump: of a directory of kernels the one that matches its memory. */
   choose(memory: Memory, architecture: string): Promise<SymbolFiles>;
   close(): void;
@@ -61,6 +64,7 @@ const MAX_DEPTH = 4;
  */
 export async function openSymbolFiles({ kernel, modules }: SymbolPaths): Promise<OpenedSymbolFiles> {
   const sources: FileSource[] = [];
+  const rejected: string[] = [];
   const close = () => sources.forEach((source) => source.close());
   const open = async (path: string): Promise<ElfFile> => {
     const source = FileSource.open(path);
@@ -69,7 +73,7 @@ export async function openSymbolFiles({ kernel, modules }: SymbolPaths): Promise
   };
   const openCode = async (path: string): Promise<CodeFile> => {
     const file = await open(path);
-    return { path, file, debug: await findDebugFile(path, file, open) };
+    return { path, file, debug: await findDebugFile(path, file, { open, rejected }) };
   };
   const openModule = async (directory: string | null, name: string): Promise<CodeFile | null> => {
     // A name out of the dump never leads out of the directory.
@@ -85,6 +89,7 @@ export async function openSymbolFiles({ kernel, modules }: SymbolPaths): Promise
     const one = isOne ? await naming(kernel, () => openCode(kernel)) : null;
     if (modules !== undefined) await naming(modules, () => Promise.resolve(Deno.readDirSync(modules).next()));
     return {
+      rejected,
       close,
       async choose(memory, architecture) {
         const found = one ??
@@ -102,7 +107,7 @@ export async function openSymbolFiles({ kernel, modules }: SymbolPaths): Promise
 async function findDebugFile(
   path: string,
   file: ElfFile,
-  open: (path: string) => Promise<ElfFile>,
+  { open, rejected }: { open: (path: string) => Promise<ElfFile>; rejected: string[] },
 ): Promise<ElfFile | null> {
   if ((file.section(".debug_info")?.type ?? NOBITS) !== NOBITS) return null;
   const link = await readDebugLink(file);
@@ -112,19 +117,42 @@ async function findDebugFile(
     ...DEBUG_SUFFIXES.map((suffix) => basename(path) + suffix),
   ];
   const id = await readBuildId(file);
-  for (const name of names) {
+  for (const name of new Set(names)) {
     for (const place of [directory, join(directory, ".debug"), join(DEBUG_ROOT, directory)]) {
       const candidate = join(place, name);
       if (candidate === path) continue;
       const debug = await open(candidate).catch(() => null);
       if (debug === null) continue;
       const debugId = await readBuildId(debug);
+      const isOwn = id !== null && debugId !== null
+        ? id.hex === debugId.hex
+        : link === null || crc32OfFile(candidate) === link.crc32;
+      if (isOwn) return debug;
       // Lines of another build would be wrong ones.
-      if (id !== null && debugId !== null && id.hex !== debugId.hex) continue;
-      return debug;
+      rejected.push(candidate);
     }
   }
   return null;
+}
+
+const CHECKSUM_BYTES = 2 ** 20;
+
+/** The checksum that a link to a debug file has. */
+function crc32OfFile(path: string): number {
+  const source = FileSource.open(path);
+  try {
+    const buffer = new Uint8Array(CHECKSUM_BYTES);
+    let crc = 0;
+    for (let at = 0; at < source.size;) {
+      const bytes = source.readInto(buffer, at);
+      if (bytes.byteLength === 0) break;
+      crc = crc32(bytes, crc);
+      at += bytes.byteLength;
+    }
+    return crc;
+  } finally {
+    source.close();
+  }
 }
 
 const NOBITS = 8;

@@ -54,3 +54,52 @@ for (const target of TARGETS) {
     },
   );
 }
+
+for (const target of TARGETS.slice(0, 1)) {
+  madeTest(
+    "netdump inspect says that a debug file is another build's, and does not use it",
+    { target },
+    async (made) => {
+      const { directory } = made;
+      const dump = join(directory, "vmcore");
+      await Deno.writeFile(dump, madeMinidump(await made.crash(IN_MODULE)));
+      const inspect = async () => {
+        const options = ["--kernel", join(directory, "kernel"), "--modules", directory];
+        const outcome = await netdump(["inspect", ...options, dump], ["--allow-read"]);
+        assertEquals([outcome.status, outcome.stderr], [0, ""]);
+        return outcome.stdout;
+      };
+      const right = await inspect();
+      assertStringIncludes(right, "module.c:6\n");
+      assertEquals(right.includes("debug-file-differs"), false);
+      // The module has no build-id: its link has the debug file's checksum.
+      const debug = join(directory, "crashme.ko.debug");
+      await Deno.writeFile(debug, new Uint8Array(1), { append: true });
+      const wrong = await inspect();
+      assertMatch(wrong, /crash_inside\+0x[0-9a-f]+ \[crashme\.ko\]\n/);
+      assertMatch(
+        wrong,
+        /crashme\.ko\.debug" is the debug file of another build: it is not used \[debug-file-differs\]/,
+      );
+      // The kernel has one: a debug file of the same build counts whatever its checksum, another's does not.
+      await Deno.writeFile(join(directory, "kernel.debug"), new Uint8Array(1), { append: true });
+      assertStringIncludes(await inspect(), "start_crash+0x");
+      assertMatch(await inspect(), /start_crash\+0x[0-9a-f]+ at .*kern\.c:/);
+      const other = await Deno.readFile(join(directory, "kernel.debug"));
+      const id = await made.run("objcopy", [
+        "-O",
+        "binary",
+        "--only-section=.note.gnu.build-id",
+        "kernel",
+        "note",
+      ])
+        .then(() => Deno.readFile(join(directory, "note")));
+      const at = other.findIndex((_, i) => id.every((byte, k) => other[i + k] === byte));
+      other[at + id.byteLength - 1]! ^= 1;
+      await Deno.writeFile(join(directory, "kernel.debug"), other);
+      const none = await inspect();
+      assertMatch(none, /start_crash\+0x[0-9a-f]+\n/);
+      assertMatch(none, /kernel\.debug" is the debug file of another build/);
+    },
+  );
+}
