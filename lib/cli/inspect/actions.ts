@@ -12,7 +12,7 @@ import { describeError } from "../../os/system_error.ts";
 import { endOfDump, SourceReadError, writeDump } from "../../inspect/write_dump.ts";
 import type { MemoryPiece } from "../../kerneldump/memory.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
-import { escapeLines, quote } from "../../text/escape.ts";
+import { quote } from "../../text/escape.ts";
 import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";

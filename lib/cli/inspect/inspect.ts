@@ -17,7 +17,7 @@ import type { ExamineOptions, Thoroughness } from "../../inspect/examination.ts"
 import { formatFindings } from "../../inspect/tell/text.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
-import { escapeLine, escapeLines, quote } from "../../text/escape.ts";
+import { escapeLine, quote } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
