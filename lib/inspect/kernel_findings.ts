@@ -19,6 +19,8 @@ export interface KernelOptions extends SymbolPaths {
   readonly variables: readonly string[];
   /** Where a large compressed dump is spooled. */
   readonly spool?: string | undefined;
+  /** Whether the rest is told where there is no room to spool it. */
+  readonly spoolOptional?: boolean;
 }
 
 /** What a dump tells about its kernel. */

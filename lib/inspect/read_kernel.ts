@@ -65,10 +65,19 @@ export async function readKernel(
     const small = size !== null && size <= COMPRESSED_LIMIT;
     if (!source.randomAccess && asked && !small && hasMemory(contents)) {
       const directory = options.spool ?? DEFAULT_SPOOL;
-      spool = await naming(
-        directory,
-        () => SpoolFile.of(source, directory, (done) => onProgress?.(done, size)),
-      );
+      try {
+        spool = await naming(
+          directory,
+          () => SpoolFile.of(source, directory, (done) => onProgress?.(done, size)),
+        );
+      } catch (error) {
+        if (!options.spoolOptional) throw error;
+        const message = `The dump cannot be unpacked in ${
+          quote(directory)
+        } to read its kernel: --spool names \
+another directory`;
+        return { kernel: null, problems: [problem("kernel-unread", message)] };
+      }
     }
     const found = await readWith(files, { ...dump, source: spool ?? source }, spool !== null, options);
     const rejected = files.rejected.map((path) =>

@@ -168,7 +168,9 @@ function kernelOptions(options: Options): KernelOptions | undefined {
   const processes = options.processes || options["core-txt"];
   const asked = threads || processes || variables.length > 0;
   if (kernel === undefined && modules === undefined && !asked) return undefined;
-  return { kernel, modules, threads, processes, variables, spool };
+  // A report is worth having without its backtrace.
+  const spoolOptional = options["core-txt"] && spool === undefined;
+  return { kernel, modules, threads, processes, variables, spool, spoolOptional };
 }
 
 function chooseThoroughness(options: Options): Thoroughness {

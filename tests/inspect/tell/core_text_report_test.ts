@@ -1,6 +1,7 @@
 /** A report of a dump as crashinfo's readers take it. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { gzipSync } from "node:zlib";
 import { examine } from "../../../lib/inspect/examine.ts";
 import { formatCoreTextReport } from "../../../lib/inspect/tell/core_text_report.ts";
 import { panicSignature } from "../../../lib/kerneldump/files/panic_signature.ts";
@@ -86,6 +87,35 @@ Deno.test("a textdump's report has its configuration and what the debugger captu
   assertEquals([read.panic, read.sections], ["boom", ["dmesg", "kernel config", "ddb capture buffer"]]);
   assertStringIncludes(text, "\nkernel config\n\nident GENERIC\n\n");
   assertStringIncludes(text, "\nddb capture buffer\n\ndb:0:kdb.enter.default>  bt\nTracing pid 0");
+});
+
+Deno.test("a large compressed dump that cannot be unpacked is reported without its backtrace, which is said", async () => {
+  const pages = Object.fromEntries(
+    Array.from({ length: 5000 }, (_, i) => [0x100000 + 4096 * i, new Uint8Array(0)]),
+  );
+  const ranges = [[0x100000, 0x100000 + 4096 * 5000]] as const;
+  const dump = buildMinidump({ messageBuffer: buildMessageBuffer({ text: MESSAGES }), pages, ranges });
+  await withFiles({ "vmcore.0.gz": new Uint8Array(gzipSync(dump)) }, async (directory, path) => {
+    const kernel = {
+      threads: false,
+      processes: true,
+      variables: [],
+      spool: `${directory}/absent`,
+      spoolOptional: true,
+    };
+    const examination = await examine(path("vmcore.0.gz"), {
+      thoroughness: "messages",
+      privateKey: null,
+      kernel,
+    });
+    examination.close();
+    const text = formatCoreTextReport(examination.findings, { config: null }, NOW);
+    assertMatch(
+      text,
+      /\(no backtrace: The dump cannot be unpacked in ".*absent" to read its kernel: --spool names/,
+    );
+    assertEquals(parseCoreText(text)?.panic, "sleeping thread");
+  });
 });
 
 Deno.test("nothing in a dump forges a line of its report, or drives a terminal (P8)", async () => {
