@@ -49,7 +49,9 @@ export async function refuseWhatIsNoDump(
   const what = await reading({ path, open }, async (file) => {
     const end = await file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE);
     const identity = identify({ name, start, end, size });
-    const known = whatInstead(identity);
+    // More than a header in its sector: the dump follows it.
+    const followed = identity.kind === "kernel-dump-header" && size > LARGEST_SECTOR;
+    const known = followed ? NO_DUMPS["device-image"]! : whatInstead(identity);
     if (known !== null || identity.kind === "unknown") {
       return known ?? (await holdsDevice(file, size) ? NO_DUMPS["device-image"] : null);
     }
@@ -61,6 +63,8 @@ export async function refuseWhatIsNoDump(
   if (what === null) return;
   throw new SendError(`Cannot send ${quote(path)}: it is ${what}; --force sends it all the same`);
 }
+
+const LARGEST_SECTOR = 4096;
 
 function whatInstead(identity: Identity): string | null {
   return identity.kind === "unknown" ? identity.hint : NO_DUMPS[identity.kind] ?? null;

@@ -112,6 +112,7 @@ Deno.test("loadDump() refuses what is recognized as no dump with what it is, unl
       concatenate([new Uint8Array(4096), device, new Uint8Array(4096)]),
       "the image of a dump device",
     ],
+    ["behind", concatenate([HEADER, DUMP, HEADER]), "it is the image of a dump device, with the dump in it;"],
     ["cut.img", device.subarray(0, -512), "it is the image of a dump device, with the dump in it;"],
     ["vmcore.0.bz2", concatenate([new TextEncoder().encode("BZh91AY&SY"), new Uint8Array(90)]), "bzip2 -d"],
   ];
