@@ -22,7 +22,10 @@ const BARE_HEX = /\b(?=[0-9a-f]{0,15}[a-f])(?=[0-9a-f]{0,15}\d)[0-9a-f]{8,16}\b/
 const LONG_NUMBER = /\b\d{6,20}\b/g;
 /** A device's unit: `ada0`, `em1`, `nvme2ns1`, `/dev/gpt/...` is a name and stays. */
 const UNIT =
-  /\b(ada|da|cd|nda|nvd|nvme|md|vtbd|mmcsd|pass|ses|xbd|em|igb|ix|ixl|ice|re|bge|bce|bnxt|vtnet|vmx|mlx\d?en|mce|cxl|cxgbe|lagg|vlan|bridge|tap|tun|epair|wlan|iwn|iwm|ath|usbus|uhub|ugen|ahcich|mps|mpr|mfi|mrsas|ciss|aac|isp|pcib|ufshci|igc|axgbe|ena|gve|hn|genet|dwc|cpsw)(\d{1,4})(?=\b|[a-z])/gi;
+  /\b(ada|da|cd|nda|nvd|nvme|md|vtbd|mmcsd|pass|ses|xbd|em|igb|ix|ixl|ice|re|bge|bce|bnxt|vtnet|vmx|mlx\d?en|mce|cxl|cxgbe|lagg|vlan|bridge|tap|tun|epair|wlan|iwn|iwm|ath|usbus|uhub|ugen|ahcich|mps|mpr|mfi|mrsas|ciss|aac|isp|pcib|ufshci|igc|axgbe|ena|gve|hn|genet|dwc|cpsw|iavf|ixv|igbvf|alc|ale|msk|nfe|rl|sk|fxp|dc|axe|ue|ure|cdce|aq|oce|qlnx|sfxge|mlx\d_core|xn|wg|ovpn|gif|gre|enc|carp|pfsync|ng|vether|umass|ukbd|ums|xhci|ehci|ohci|uhci|ahci|ahciem|ata|acd|fd|sa|ch|arcmsr|twa|tws|amr|hptiop|siis|mvs|smartpqi|mpi3mr|storvsc|blkvsc|vmbus|pvscsi|sdhci|sdhci_pci|mmc|pci|acpi|hdac|pcm|vgapci|drm|iichid|gpioc)(\d{1,4})(?=\b|[a-z])/gi;
+
+/** Whoever speaks first says who it is: a driver and its unit. */
+const SPEAKER = /^([a-z][a-z_]{1,15})\d{1,3}(?=: )/;
 
 /** Functions that every backtrace goes through, whatever the bug: panic and trap handling. */
 const HANDLING =
@@ -40,6 +43,7 @@ export function maskPanic(panic: string): string {
     .replace(NETWORK_ADDRESS, "*")
     .replace(HEX, "0x*")
     .replace(BARE_HEX, "0x*")
+    .replace(SPEAKER, "$1*")
     .replace(UNIT, "$1*")
     .replace(LONG_NUMBER, "*");
 }

@@ -22,6 +22,10 @@ Deno.test("maskPanic() masks what differs between two panics of one bug, and not
     ["sleepq: td=100659 cpu 3", "sleepq: td=* cpu *"],
     ["ffs_clusteralloc: map mismatch on ada0p3", "ffs_clusteralloc: map mismatch on ada*p3"],
     ["em1: watchdog", "em*: watchdog"],
+    ["mydriver12: firmware died", "mydriver*: firmware died"],
+    ["lock wg3 not owned", "lock wg* not owned"],
+    ["mlx5_core0: health", "mlx5_core*: health"],
+    ["ip6_output: bad header", "ip6_output: bad header"],
     ["ffs_blkfree_cg: freeing free frag, bsize = 32768", "ffs_blkfree_cg: freeing free frag, bsize = 32768"],
     [
       "mutex foo owned at /usr/src/sys/kern/kern_mutex.c:283",
