@@ -64,9 +64,11 @@ export async function runServe({ options }: Invocation<typeof serveCommand>): Pr
     if (hook !== undefined) observers.push((event) => hook.observe(event));
     shipping = openShipping(options, settings.root, observe);
     if (shipping !== undefined) observers.push((event) => shipping?.observe(event));
-    const room = descriptors === null
-      ? null
-      : roomFor(descriptors, settings.workers, Math.max(settings.bind.length, localAddresses().length));
+    const room = descriptors === null ? null : roomFor(descriptors, {
+      receivers: settings.workers,
+      heraldSockets: Math.max(settings.bind.length, localAddresses().length),
+      sideWorkers: [options.http, shipping].filter((one) => one !== undefined).length,
+    });
     const limited = { ...settings, mostSessions: Math.min(settings.mostSessions, room ?? Infinity) };
     if (limited.mostSessions < 1) {
       throw new OperationError(

@@ -19,6 +19,8 @@ const DESCRIPTORS_PER_SESSION = 3;
 /** Descriptors that finishing dumps need for a moment, of each receiver, and those of the program itself. */
 const DESCRIPTORS_PER_RECEIVER = 12;
 const DESCRIPTORS_OF_PROGRAM = 48;
+/** Those of a worker beside: its thread's own, its connections (a status page takes 16), its files. */
+const DESCRIPTORS_PER_SIDE_WORKER = 28;
 
 /** So few bytes to be kept free are more likely meant as a share, or as gigabytes. */
 const MOST_LIKELY_PERCENT = 100;
@@ -46,9 +48,18 @@ export interface Subject {
   readonly room: number | null;
 }
 
+/** What else than sessions opens descriptors in a server. */
+export interface Company {
+  readonly receivers: number;
+  readonly heraldSockets: number;
+  /** Workers for the status page and for shipping. */
+  readonly sideWorkers: number;
+}
+
 /** For how many sessions at once a process that may open so many descriptors has room. */
-export function roomFor(descriptors: number, receivers: number, heraldSockets: number): number {
-  const reserved = DESCRIPTORS_OF_PROGRAM + receivers * DESCRIPTORS_PER_RECEIVER + heraldSockets;
+export function roomFor(descriptors: number, { receivers, heraldSockets, sideWorkers }: Company): number {
+  const reserved = DESCRIPTORS_OF_PROGRAM + receivers * DESCRIPTORS_PER_RECEIVER + heraldSockets +
+    sideWorkers * DESCRIPTORS_PER_SIDE_WORKER;
   return Math.max(0, Math.floor((descriptors - reserved) / DESCRIPTORS_PER_SESSION));
 }
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
+import { freshAddress, freshPort } from "./addresses.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
 
@@ -15,20 +16,29 @@ async function finish(client: RawClient, core: Uint8Array): Promise<void> {
   await client.acked(seqno + 1);
 }
 
-for (const descriptors of [96, 256]) {
+for (
+  const [descriptors, company] of [[96, ""], [256, ""], [
+    256,
+    " beside a full status page and hooks",
+  ]] as const
+) {
   Deno.test({
     name:
-      `serve with ${descriptors} descriptors finishes each dump that it admits, and refuses the others${skipped}`,
+      `serve with ${descriptors} descriptors finishes each dump that it admits${company}, and refuses the others${skipped}`,
     ignore: isSkipped,
     fn: async () => {
+      const http = { hostname: freshAddress(), port: freshPort() };
+      const more = company === "" ? [] : ["--http", `${http.hostname}:${http.port}`, "--exec", "/bin/true"];
       await using server = await ServerProcess.start({
-        args: ["--no-dns", "--workers", "1"],
+        args: ["--no-dns", "--workers", "1", ...more],
         wrap: (command) => ["sh", "-c", 'ulimit -n "$0"; exec "$@"', `${descriptors}`, ...command],
       });
       const { dumps } = server.log("capacity")[0]!;
       assert(dumps > 0 && dumps < descriptors / 3, `room for ${dumps} dumps`);
+      using visitors = new DisposableStack();
+      for (let i = 0; company !== "" && i < 40; i++) visitors.use(await Deno.connect(http));
       await using clients = new AsyncDisposableStack();
-      const all = Array.from({ length: dumps + 6 }, () => clients.use(new RawClient(server)));
+      const all = Array.from({ length: dumps + 3 }, () => clients.use(new RawClient(server)));
       const admitted: RawClient[] = [];
       const core = dumpBytes(1, 5 * 4096);
       for (const client of all) {

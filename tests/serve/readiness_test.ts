@@ -87,8 +87,10 @@ Deno.test("checkReadiness() asks the disk that the default path is on, too", () 
   );
 });
 
-Deno.test("roomFor() keeps descriptors for finishing: three a session, some for each receiver and for the program", () => {
-  assertEquals([roomFor(1024, 2, 3), roomFor(256, 1, 2), roomFor(60, 1, 1)], [316, 64, 0]);
+Deno.test("roomFor() keeps descriptors for finishing: three a session, some for each receiver, each worker and the program", () => {
+  const room = (descriptors: number, receivers: number, heraldSockets: number, sideWorkers = 0) =>
+    roomFor(descriptors, { receivers, heraldSockets, sideWorkers });
+  assertEquals([room(1024, 2, 3), room(256, 1, 2), room(256, 1, 2, 2), room(60, 1, 1)], [316, 64, 46, 0]);
 });
 
 Deno.test("a share to be kept free is one of each disk, not of the dump directory's", () => {
