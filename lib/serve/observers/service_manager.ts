@@ -110,10 +110,12 @@ export class ServiceNotifier {
 
   #describe(): string {
     const { running } = this.#board;
-    const rate = running.reduce((sum, { bytesPerSecond }) => sum + (bytesPerSecond ?? 0), 0);
+    const rates = running.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
+    const rate = rates.reduce((sum, rate) => sum + rate, 0);
     const dumps = running.length === 0
       ? "Waiting for clients"
-      : `${running.length} ${running.length === 1 ? "dump" : "dumps"}, ${formatSize(Math.round(rate))}/s`;
+      : `${running.length} ${running.length === 1 ? "dump" : "dumps"}` +
+        (rates.length === 0 ? "" : `, ${formatSize(Math.round(rate))}/s`);
     const text = [dumps, ...this.#problems.values()].join("; ");
     return escapeLine(text).slice(0, MOST_STATUS);
   }

@@ -52,6 +52,14 @@ Deno.test("the service manager is told READY once the server is, and what the se
   assertEquals(fixture.told[1], { STATUS: "1 dump, 1.00 MiB/s; it is\\nfull" });
 });
 
+Deno.test("a rate that nobody knows yet is not told as none", async () => {
+  using fixture = new Fixture();
+  fixture.observe({ event: "ready" });
+  fixture.observe({ event: "started", dump: dumpRecord() });
+  await fixture.until(() => fixture.told.length === 2);
+  assertEquals(fixture.told[1], { STATUS: "1 dump" });
+});
+
 Deno.test("a sign of life is given while every receiver answers, and none when one does not", async () => {
   using fixture = new Fixture(2);
   fixture.observe({ event: "ready" });
