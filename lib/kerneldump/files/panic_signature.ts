@@ -29,7 +29,7 @@ const SPEAKER = /^([a-z][a-z_]{1,15})\d{1,3}(?=: )/;
 
 /** Functions that every backtrace goes through, whatever the bug: panic and trap handling. */
 const HANDLING =
-  /^(?:kdb_\w*|db_\w*|vpanic|panic|_panic|doadump|dumpsys\w*|kern_reboot|trap\w*|fatal_trap|trap_fatal|trap_pfault|calltrap|alltraps\w*|handle_el1h\w*|do_el1h_sync|data_abort|align_abort|do_trap_supervisor|page_fault_handler|cpu_exception_handler\w*|powerpc_interrupt|__curthread|get_curthread|generictrap|s_trap\w*|assert_\w*|exception_\w*|__stack_chk_fail|breakpoint|textdump_\w*|sysctl_debug_\w*)$/;
+  /^(?:kdb_\w*|db_\w*|vpanic|panic|_panic|kassert_panic|spl_panic|v?cmn_err|zfs_panic_recover|assfail\d?|doadump|dumpsys\w*|kern_reboot|trap\w*|fatal_trap|trap_fatal|trap_pfault|calltrap|alltraps\w*|handle_el1h\w*|do_el1h_sync|data_abort|align_abort|abort_\w*|dblfault_handler|Xdblfault|nmi_\w*|PTDpde|do_trap_supervisor|page_fault_handler|cpu_exception_handler\w*|powerpc_interrupt|__curthread|get_curthread|generictrap|s_trap\w*|assert_\w*|exception_\w*|__stack_chk_fail|breakpoint|textdump_\w*|sysctl_debug_\w*)$/;
 
 /** Frames that tell one bug from another; more only tell one way to it from another. */
 const FRAMES = 3;
@@ -78,10 +78,10 @@ function isInlined(next: string | undefined): boolean {
   return next !== undefined && /^\s{0,8}#\d{1,4}\s{1,8}[A-Za-z_][\w.$]{0,200} \(/.test(next);
 }
 
-/** The function that a line of a backtrace names. */
+/** The function that a line of a backtrace names; registers, which some kernels print between frames, are none. */
 function functionOf(line: string): string | undefined {
   const frame =
-    /^\s{0,8}(?:#\d{1,4}\s{1,8})?(?:0x[0-9a-f]{1,16}\s{1,4}(?:at|in)\s{1,4})?([A-Za-z_][\w.$]{0,200})/
+    /^\s{0,8}(?:#\d{1,4}\s{1,8})?(?:0x[0-9a-f]{1,16}:?\s{1,4}(?:at|in)\s{1,4})?([A-Za-z_][\w.$]{0,200})(?![\w.$]|\s?=)/
       .exec(line);
   return frame?.[1];
 }

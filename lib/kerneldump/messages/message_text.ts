@@ -171,7 +171,7 @@ function findBacktrace(said: readonly string[]): string[] {
 
 /** Of the tracers of all architectures; arm's write the registers of a frame on lines of their own, indented. */
 function isFrame(line: string): boolean {
-  if (/^(?:#\d{1,4} |--- |\s\s*\S)/.test(line) || line.includes("+0x")) return true;
+  if (/^(?:#\d{1,4} |--- |0x[0-9a-f]{1,16}: |\s\s*\S)/.test(line) || line.includes("+0x")) return true;
   const call = line.indexOf("(");
   return call >= 0 && line.indexOf(") at ", call) >= 0;
 }

@@ -105,6 +105,63 @@ Deno.test("panicSignature() is the same of the kernel's frames, a debugger's and
   }
 });
 
+Deno.test("panicSignature() finds the frames that tell in the words of every machine", () => {
+  const rows: Record<string, string[]> = {
+    arm64: [
+      "db_trace_self() at db_trace_self",
+      "db_trace_self_wrapper() at db_trace_self_wrapper+0x38",
+      "vpanic() at vpanic+0x1a4",
+      "panic() at panic+0x48",
+      "data_abort() at data_abort+0x2fc",
+      "handle_el1h_sync() at handle_el1h_sync+0x14",
+      "--- exception, esr 0x96000004",
+    ],
+    riscv: [
+      "kdb_backtrace() at kdb_backtrace+0x2c",
+      "panic() at panic+0x26",
+      "page_fault_handler() at page_fault_handler+0x22a",
+      "cpu_exception_handler_supervisor() at cpu_exception_handler_supervisor+0x74",
+      "--- exception 13, tval = 0x28",
+    ],
+    powerpc64: [
+      "0xc0080000dd0b3a10: at kdb_backtrace+0x60",
+      "0xc0080000dd0b3b20: at vpanic+0x1e0",
+      "0xc0080000dd0b3bf0: at trap+0x2a4",
+      "0xc0080000dd0b3d10: at powerpc_interrupt+0x1bc",
+      "0xc0080000dd0b3da0: kernel DSI read trap @ 0x28 by ip_output+0x10: srr1=0x9000000000009032",
+      "            r1=0xc0080000dd0b4050 cr=0x24000240 xer=0x0 ctr=0xc000000000a0b0c0",
+    ],
+    armv7: [
+      "db_trace_self() at db_trace_self",
+      "\t pc = 0xc05f8a64  lr = 0xc0073b94 (db_trace_self_wrapper+0x30)",
+      "vpanic() at vpanic+0x140",
+      "abort_handler() at abort_handler+0x1",
+      "exception_exit() at exception_exit",
+      "\t pc = 0xc05f8a64  lr = 0xc0073b94 (ip_output+0x30)",
+      "\t sp = 0xd6b2fd48  fp = 0xd6b2fe60",
+    ],
+    i386: [
+      "#0 0xc0b9002d at kdb_backtrace+0x4f",
+      "#1 0xc0b43132 at trap+0x7",
+      "#2 0xffc03169 at PTDpde+0x4169",
+    ],
+    "a double fault": [
+      "#0 0xffffffff80b9002d at vpanic+0x132",
+      "#1 0xffffffff8100c85c at dblfault_handler+0x1",
+      "#2 0xffffffff80fe3a98 at Xdblfault+0xd7",
+    ],
+    "an assertion": ["#0 0xffffffff80b9002d at vpanic+0x132", "#1 0xffffffff8100c85c at kassert_panic+0x1"],
+    "an assertion of ZFS": ["vpanic() at vpanic+0x132", "spl_panic() at spl_panic+0x3a"],
+  };
+  for (const [machine, handling] of Object.entries(rows)) {
+    const [first, second] = machine === "powerpc64"
+      ? ["0xc0080000dd0b4050: at ip_output+0x10", "0xc0080000dd0b4150: at tcp_output+0x1"]
+      : ["ip_output() at ip_output+0xe1", "tcp_output() at tcp_output+0x1ab3"];
+    const frames = [...handling, first, "\t sp = 0xd6b2fd48  fp = 0xd6b2fe60", second];
+    assertEquals(panicSignature("page fault", frames), "page fault in ip_output < tcp_output", machine);
+  }
+});
+
 Deno.test("panicSignature() is the masked text where no frame is known", () => {
   assertEquals(panicSignature("page fault"), "page fault");
   assertEquals(panicSignature("page fault", ["", "???", "#4 0x28"]), "page fault");

@@ -194,3 +194,16 @@ Deno.test("findPanic() takes a carriage return before a line feed for no part of
   assertEquals(findPanic(text.replaceAll("\n", "\r\n")), excerpt);
   assertEquals(findPanic(`panic: older\r\ncpuid = 0\r\n..11%---<<BOOT>>---\r\nlogin\r\n`), undefined);
 });
+
+Deno.test("findPanic() takes the frames of powerpc for a backtrace, the interrupted one's registers among them", () => {
+  const frames = [
+    "0xc0080000dd0b3a10: at kdb_backtrace+0x60",
+    "0xc0080000dd0b3da0: kernel DSI read trap @ 0x28 by 0xc000000000a0b0c0: srr1=0x9000000000009032",
+    "            r1=0xc0080000dd0b4050 cr=0x24000240 xer=0x0 ctr=0xc000000000a0b0c0",
+    "0xc0080000dd0b4050: at ip_output+0x10",
+  ];
+  const text = `panic: data storage interrupt trap\ncpuid = 0\nKDB: stack backtrace:\n${
+    frames.join("\n")
+  }\nUptime: 9s\n`;
+  assertEquals(findPanic(text)?.backtrace, frames);
+});
