@@ -9,8 +9,9 @@
 const PROMPT = /^db(?::\d{1,4}:[^>\s]{1,100})?>/;
 /** Commands that print a stack, of the current thread if none is named. */
 const STACK_COMMAND = /^db(?::\d{1,4}:[^>\s]{1,100})?>\s{0,8}(?:bt|trace|where|t)(?:\/u)?\s{0,8}$/;
-/** A frame: `vpanic() at vpanic+0x182/frame 0xfffffe008373b940`. */
-const FRAME = /^[A-Za-z_][\w.$]{0,200}\([^)]{0,400}\) at [\w.$]{1,200}(?:\+0x[0-9a-f]{1,16})?/;
+/** A frame: `vpanic() at vpanic+0x182/frame 0xfffffe008373b940`; powerpc's `0xc0080000dd0b3b20: at vpanic+0x1e0`. */
+const FRAME =
+  /^(?:[A-Za-z_][\w.$]{0,200}\([^)]{0,400}\)|0x[0-9a-f]{1,16}:) at [\w.$]{1,200}(?:\+0x[0-9a-f]{1,16})?/;
 
 /** The stack that the debugger showed. */
 export interface DebuggerStack {

@@ -40,3 +40,12 @@ Deno.test("findDebuggerStack() takes no other thread's stack, and no text, for t
     assertEquals(findDebuggerStack(text), undefined);
   }
 });
+
+Deno.test("findDebuggerStack() knows the frames of powerpc", () => {
+  const frames = ["0xc0080000dd0b3a10: at kdb_enter+0x60", "0xc0080000dd0b4050: at ip_output+0x10"];
+  const between = ["0xc0080000dd0b3da0: kernel DSI read trap @ 0x28", "            r1=0xc0080000dd0b4050"];
+  assertEquals(
+    findDebuggerStack(["db> bt", frames[0], ...between, frames[1], "db> ps"].join("\n"))?.frames,
+    frames,
+  );
+});
