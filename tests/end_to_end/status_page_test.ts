@@ -38,6 +38,11 @@ const LEAST_CONTRAST = `(() => {
 const BROKEN_WORDS = `[...document.querySelectorAll("td.word .badge")]
   .filter((word) => word.getClientRects().length > 1).map((word) => word.textContent)`;
 
+/** Cells whose contents reach into others. */
+const OVERFLOWING_CELLS = `[...document.querySelectorAll("td, th, main, table")]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth + 1 && cell.offsetParent !== null)
+  .map((cell) => cell.outerHTML)`;
+
 Deno.test({
   name: CHROMIUM === undefined
     ? "the status page in a browser [skipped: there is no Chromium]"
@@ -54,9 +59,17 @@ Deno.test({
     // The longest name that a host can have here.
     const long = `vmcore.${"w".repeat(63)}.0.incomplete`;
     await Deno.writeTextFile(server.path(long), "half a dump");
+    // One that runs, of whose end something is known.
+    await using running = new RawClient(server);
+    await running.connect();
+    await running.kdh(
+      await running.data(2, core),
+      dumpHeader(3 * core.byteLength, { panicString: "x".repeat(180) }),
+    );
+    await server.event("header", (line) => line.client === running.address);
     await using page = await BrowserPage.open();
     for (const path of ["", "still", `dumps/vmcore.${client.address}.0`, `dumps/${long}`]) {
-      for (const width of [320, 400, 1200]) {
+      for (const width of [320, 400, 950, 970, 1200]) {
         for (const theme of ["dark", "light"] as const) {
           await page.show(`${base}/${path}`, width, theme);
           const where = `/${path} at ${width}, ${theme}`;
@@ -66,6 +79,7 @@ Deno.test({
             where,
           );
           assertEquals(await page.evaluate(BROKEN_WORDS), [], where);
+          assertEquals(await page.evaluate(OVERFLOWING_CELLS), [], where);
           const [contrast, element] = await page.evaluate<[number, string]>(LEAST_CONTRAST);
           assert(contrast >= 4.5, `${where}: ${contrast} of ${element}`);
           if (PICTURES !== undefined) {

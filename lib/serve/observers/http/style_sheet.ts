@@ -31,8 +31,8 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
 th { color: var(--dim); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.time, td.word { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.name { min-width: 8.5rem; }
-progress { width: 100%; min-width: 6rem; accent-color: var(--accent); }
+td.name { min-width: 10.5rem; }
+progress { display: block; width: 100%; min-width: 5rem; accent-color: var(--accent); }
 pre { background: var(--card); border: 1px solid var(--line); padding: .75rem; overflow-x: auto;
   font: .85rem/1.4 ui-monospace, monospace; }
 pre:focus-visible { outline: 3px solid var(--accent); }
@@ -43,12 +43,12 @@ svg { display: block; width: 100%; height: 1.5rem; border: 1px solid var(--line)
 .keys { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .4rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 0; }
 dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 40rem) {
+@media (max-width: 60rem) {
   table, tbody, tr, td { display: block; width: 100%; }
   thead { position: absolute; left: -100rem; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
   td, td.number, td.time { border: 0; padding: .1rem .75rem; text-align: left; white-space: normal; }
-  td.number progress { max-width: 12rem; vertical-align: middle; }
+  progress { max-width: 16rem; }
   td::before { content: attr(data-label) ": "; color: var(--dim); }
   td:empty { display: none; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; }
