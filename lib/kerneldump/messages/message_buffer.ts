@@ -73,7 +73,7 @@ export function decodeControl(bytes: Uint8Array, machine: Machine): MessageBuffe
 /** Whether the control structure's checksum is that of the text. */
 export function checksumMatches(ring: Uint8Array, control: MessageBufferControl): boolean {
   let sum = 0;
-  for (const byte of ring) sum += byte;
+  for (let at = 0; at < ring.byteLength; at++) sum += ring[at]!;
   return sum % 0x100000000 === control.checksum;
 }
 
@@ -139,11 +139,14 @@ function newestText(ring: Uint8Array, oldest: number): { text: Uint8Array; probl
   const text = new Uint8Array(Math.min(ring.byteLength, MESSAGES_LIMIT));
   let start = text.byteLength;
   for (const part of [ring.subarray(0, oldest), ring.subarray(oldest)]) {
-    for (let at = part.byteLength - 1; at >= 0; at--) {
-      const byte = part[at]!;
-      if (byte === 0) continue;
-      if (start === 0) return { text, problems: [messagesCut()] };
-      text[--start] = byte;
+    // The newest first, in stretches without NUL.
+    for (let end = part.byteLength; end > 0;) {
+      const from = part.lastIndexOf(0, end - 1) + 1;
+      const kept = Math.min(end - from, start);
+      text.set(part.subarray(end - kept, end), start - kept);
+      start -= kept;
+      if (kept < end - from) return { text, problems: [messagesCut()] };
+      end = from - 1;
     }
   }
   return { text: text.subarray(start), problems: [] };
