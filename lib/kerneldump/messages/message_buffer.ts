@@ -141,12 +141,16 @@ function newestText(ring: Uint8Array, oldest: number): { text: Uint8Array; probl
   for (const part of [ring.subarray(0, oldest), ring.subarray(oldest)]) {
     // The newest first, in stretches without NUL.
     for (let end = part.byteLength; end > 0;) {
+      if (part[end - 1] === 0) {
+        end--;
+        continue;
+      }
       const from = part.lastIndexOf(0, end - 1) + 1;
       const kept = Math.min(end - from, start);
       text.set(part.subarray(end - kept, end), start - kept);
       start -= kept;
       if (kept < end - from) return { text, problems: [messagesCut()] };
-      end = from - 1;
+      end = from;
     }
   }
   return { text: text.subarray(start), problems: [] };
