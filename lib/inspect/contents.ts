@@ -18,7 +18,7 @@ import {
 import { decodeMinidump, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { decodeNewerMinidump, type NewerMinidump } from "../kerneldump/minidump/newer_minidump.ts";
 import { checkMinidump, minidumpSize } from "../kerneldump/minidump_check.ts";
-import { PageMap } from "../kerneldump/minidump/page_map.ts";
+import { PageMap, SPREAD_PARTS } from "../kerneldump/minidump/page_map.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import type { ReadAt } from "../bytes/source.ts";
 import { readTextdump, readTextdumpMember } from "../kerneldump/textdump.ts";
@@ -67,9 +67,6 @@ export interface Effort {
   /** Bytes to search for a message buffer that is not where it should be; 0 where going back is dear. */
   readonly searchLimit: number;
 }
-
-/** In how many parts the spread of pages over memory is told. */
-const SPREAD_PARTS = 64;
 
 /** Reads a minidump. */
 export async function readMinidump(

@@ -31,17 +31,20 @@ const Flag = { HEADER_CRC: 2, EXTRA: 4, NAME: 8, COMMENT: 16, RESERVED: 0xe0 } a
  * compressed in parallel (RFC 1952, section 2.2). Each piece is good only until the next one is asked for. It never throws
  * for what the stream holds: the return value says how it ended.
  *
+ * @param options.checksum whether a wrong checksum counts
  * @param options.native whether Deno's own decoder may do the work; it changes nothing but the time
  */
 export function decompressGzip(
   compressed: Source,
-  { native = true }: { readonly native?: boolean } = {},
+  options: { readonly checksum?: boolean; readonly native?: boolean } = {},
 ): AsyncGenerator<Uint8Array, StreamEnd> {
-  return decodeMetered(compressed, (input) => decompressMembers(input, native));
+  const { checksum = true, native = true } = options;
+  return decodeMetered(compressed, (input) => decompressMembers(input, checksum, native));
 }
 
 async function* decompressMembers(
   input: Source,
+  checksum: boolean,
   mayBeNative: boolean,
 ): AsyncGenerator<Uint8Array, StreamEnd> {
   const native = mayBeNative ? nativeDecoder("deflate") : undefined;
@@ -50,7 +53,7 @@ async function* decompressMembers(
   try {
     const inflateFrom = bodies(source, native);
     for (let at = 0;;) {
-      const end = yield* decompressMember(source, at, inflateFrom);
+      const end = yield* decompressMember(source, at, checksum, inflateFrom);
       if (end.reason !== "end" || end.consumed === null) return end;
       at = end.consumed;
       const behind = await source.read(at, LOOK_BEHIND_BYTES);
@@ -84,12 +87,13 @@ function bodies(source: Source, native: NativeDecoder | undefined): InflateFrom 
 async function* decompressMember(
   source: Source,
   from: number,
+  checksum: boolean,
   inflateFrom: InflateFrom,
 ): AsyncGenerator<Uint8Array, StreamEnd> {
   const start = await headerLength(source, from);
   if (typeof start !== "number") return start;
   const body = inflateFrom(start);
-  let crc = 0;
+  let crc = checksum ? 0 : null;
   let produced = 0;
   for (;;) {
     const next = await body.next();
@@ -98,20 +102,26 @@ async function* decompressMember(
       if (end.reason === "end") return await checkTrailer(source, end.consumed, crc, produced);
       return end.reason === "truncated" ? end : { ...end, detail: "the deflate stream breaks the format" };
     }
-    crc = crc32(next.value, crc);
+    if (crc !== null) crc = crc32(next.value, crc);
     produced += next.value.byteLength;
     yield next.value;
   }
 }
 
-async function checkTrailer(source: Source, at: number, crc: number, produced: number): Promise<StreamEnd> {
+async function checkTrailer(
+  source: Source,
+  at: number,
+  crc: number | null,
+  produced: number,
+): Promise<StreamEnd> {
   const trailer = await source.read(at, TRAILER_BYTES);
   const consumed = at + trailer.byteLength;
   if (trailer.byteLength < TRAILER_BYTES) return { reason: "truncated", consumed };
   const view = new DataView(trailer.buffer, trailer.byteOffset, TRAILER_BYTES);
   // FreeBSD 12 wrote the trailer in the machine's byte order (section 8).
   const good = [true, false].some((littleEndian) =>
-    view.getUint32(0, littleEndian) === crc && view.getUint32(4, littleEndian) === produced % 2 ** 32
+    (crc === null || view.getUint32(0, littleEndian) === crc) &&
+    view.getUint32(4, littleEndian) === produced % 2 ** 32
   );
   return { reason: good ? "end" : "checksum", consumed };
 }

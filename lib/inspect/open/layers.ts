@@ -109,7 +109,7 @@ export function openStream(
   checksum: boolean,
 ): Stream {
   return compression === "gzip"
-    ? decompressGzip(input)
+    ? decompressGzip(input, { checksum })
     : decompressZstd(input, { checksum, mostWindowBytes });
 }
 

@@ -25,6 +25,8 @@ export interface RangeCoverage extends PhysicalRange {
 const BLOCK_SIZE = 4096;
 const BLOCK_BITS = BLOCK_SIZE * 8;
 const CHUNK_SIZE = 64 * BLOCK_SIZE;
+/** In how many parts the spread of pages over memory is told. */
+export const SPREAD_PARTS = 64;
 /** The bitmap of 16 TiB of memory; it bounds what a header that lies makes us read. */
 const BITMAP_LIMIT = 512 * 1024 * 1024;
 
@@ -46,6 +48,8 @@ export class PageMap {
   readonly #bitmap: Extent;
   /** Set bits before each block, and at the end the set bits of all. */
   readonly #counts: readonly number[];
+  /** How many bits before these are set: what is asked of every dump is found out as the bitmap is read, once. */
+  readonly #known: ReadonlyMap<number, number>;
   #cached: { readonly index: number; readonly bytes: Uint8Array } | undefined;
 
   private constructor(
@@ -53,6 +57,7 @@ export class PageMap {
     minidump: Minidump,
     ranges: readonly PhysicalRange[],
     counts: readonly number[],
+    known: ReadonlyMap<number, number>,
     problems: readonly Problem[],
   ) {
     const layout = minidumpLayout(minidump);
@@ -60,6 +65,7 @@ export class PageMap {
     this.#minidump = minidump;
     this.#bitmap = layout.bitmap;
     this.#counts = counts;
+    this.#known = known;
     this.ranges = ranges;
     this.dumpedPages = counts.at(-1) ?? 0;
     this.pages = { offset: layout.pagesOffset, size: this.dumpedPages * minidump.pageSize };
@@ -71,6 +77,8 @@ export class PageMap {
     const { ranges, problems } = await readPhysicalRanges(readAt, minidump);
     const { bitmap } = minidumpLayout(minidump);
     const counts = [0];
+    const known = new Map<number, number>();
+    const edges = edgesOf(ranges);
     let set = 0;
     let readBytes = 0;
     const readable = Math.min(bitmap.size, BITMAP_LIMIT);
@@ -78,28 +86,31 @@ export class PageMap {
       const chunk = await readAt(bitmap.offset + readBytes, Math.min(CHUNK_SIZE, readable - readBytes));
       if (chunk.byteLength === 0) break;
       for (let at = 0; at < chunk.byteLength; at += BLOCK_SIZE) {
-        set += popcount(chunk.subarray(at, at + BLOCK_SIZE));
+        const block = chunk.subarray(at, at + BLOCK_SIZE);
+        const firstBit = (readBytes + at) * 8;
+        for (let edge; (edge = edges.at(-1)) !== undefined && edge < firstBit + BLOCK_BITS; edges.pop()) {
+          known.set(edge, set + bitsBefore(inOrder(block, minidump), edge - firstBit));
+        }
+        set += popcount(block);
         counts.push(set);
       }
       readBytes += chunk.byteLength;
       // A chunk that ends inside a block is the end of the data: a later one would upset the blocks.
       if (chunk.byteLength % BLOCK_SIZE !== 0) break;
     }
-    const map = new PageMap(readAt, minidump, ranges, counts, problems);
+    const map = new PageMap(readAt, minidump, ranges, counts, known, problems);
     problems.push(...await map.#checkBitmap(readBytes, problems.length > 0));
     return map;
   }
 
   /** How many bits before `bit` are set. */
   async rank(bit: number): Promise<number> {
+    const known = this.#known.get(bit);
+    if (known !== undefined) return known;
     const index = Math.floor(bit / BLOCK_BITS);
     const before = this.#counts[index];
     if (before === undefined || index === this.#counts.length - 1) return this.dumpedPages;
-    const block = await this.#block(index);
-    const bits = bit - index * BLOCK_BITS;
-    const bytes = bits >> 3;
-    const partial = (block[bytes] ?? 0) & ((1 << (bits & 7)) - 1);
-    return before + popcount(block.subarray(0, bytes)) + popcount(Uint8Array.of(partial));
+    return before + bitsBefore(await this.#block(index), bit - index * BLOCK_BITS);
   }
 
   /** Finds the page that holds a physical address. */
@@ -130,12 +141,10 @@ export class PageMap {
    * ranges, from 0 to 1.
    */
   async spread(parts: number): Promise<number[]> {
-    const bits = countBits(this.ranges);
     const shares: number[] = [];
     let from = 0;
     let before = 0;
-    for (let part = 1; part <= parts && bits > 0; part++) {
-      const to = Math.round(bits * part / parts);
+    for (const to of endsOfParts(countBits(this.ranges), parts)) {
       const until = await this.rank(to);
       if (to > from) shares.push((until - before) / (to - from));
       [from, before] = [to, until];
@@ -143,15 +152,14 @@ export class PageMap {
     return shares;
   }
 
-  /** A block of the bitmap with bit b in bit b & 7 of byte b >> 3, whatever the machine's byte order. */
+  /** A block of the bitmap, in order. */
   async #block(index: number): Promise<Uint8Array> {
     if (this.#cached?.index === index) return this.#cached.bytes;
     const offset = index * BLOCK_SIZE;
     const length = Math.min(BLOCK_SIZE, this.#bitmap.size - offset);
     const bytes = await this.#readAt(this.#bitmap.offset + offset, length);
-    const block = this.#minidump.littleEndian ? bytes : mirrorWords(bytes, this.#minidump.wordSize);
-    this.#cached = { index, bytes: block };
-    return block;
+    this.#cached = { index, bytes: inOrder(bytes, this.#minidump) };
+    return this.#cached.bytes;
   }
 
   async #checkBitmap(readBytes: number, rangesDamaged: boolean): Promise<Problem[]> {
@@ -184,6 +192,34 @@ export class PageMap {
       ),
     ];
   }
+}
+
+/** The bits that coverage, spread and the check for stray bits ask about, the last first. */
+function edgesOf(ranges: readonly PhysicalRange[]): number[] {
+  const bits = countBits(ranges);
+  const edges = [
+    ...ranges.flatMap(({ firstBit, pages }) => [firstBit, firstBit + pages]),
+    ...endsOfParts(bits, SPREAD_PARTS),
+    bits,
+  ];
+  return edges.sort((a, b) => b - a);
+}
+
+/** Where equal parts of so many bits end. */
+function endsOfParts(bits: number, parts: number): number[] {
+  return bits === 0 ? [] : Array.from({ length: parts }, (_, part) => Math.round(bits * (part + 1) / parts));
+}
+
+/** Set bits in the front of a block. */
+function bitsBefore(block: Uint8Array, bits: number): number {
+  const bytes = bits >> 3;
+  const partial = (block[bytes] ?? 0) & ((1 << (bits & 7)) - 1);
+  return popcount(block.subarray(0, bytes)) + popcount32(partial);
+}
+
+/** A block of the bitmap with bit b in bit b & 7 of byte b >> 3, whatever the machine's byte order. */
+function inOrder(block: Uint8Array, { littleEndian, wordSize }: Minidump): Uint8Array {
+  return littleEndian ? block : mirrorWords(block, wordSize);
 }
 
 /** Mirrors the bytes of each native word: big-endian machines count bits from the word's last byte. */

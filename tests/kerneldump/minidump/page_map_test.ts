@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decodeMinidump, minidumpLayout } from "../../../lib/kerneldump/minidump/minidump.ts";
-import { PageMap } from "../../../lib/kerneldump/minidump/page_map.ts";
+import { PageMap, SPREAD_PARTS } from "../../../lib/kerneldump/minidump/page_map.ts";
 import { type ReadAt, readAtOf } from "../../../lib/bytes/source.ts";
 import { realVmcore, testWithVmcores } from "../real_vmcores.ts";
 import { buildMinidump, buildReferenceFixture, MINIDUMP_KINDS } from "../synthetic.ts";
@@ -53,6 +53,43 @@ for (const kind of MINIDUMP_KINDS) {
       if (!numbers.includes(n + 1)) {
         assert((await map.find((n + 1) * pageSize)).kind !== "page", `page ${n + 1}`);
       }
+    }
+  });
+}
+
+for (const kind of MINIDUMP_KINDS) {
+  const { architecture, version, littleEndian, pageSize } = kind;
+  const order = littleEndian ? "little" : "big";
+  Deno.test(`PageMap reads the bitmap of ${architecture} version ${version}, ${order} endian, ${pageSize} once`, async () => {
+    const numbers = [0, 1, 30, 32767, 32768, 40000, 49999, 99999, 120000];
+    const pages = Object.fromEntries(numbers.map((n) => [n * pageSize, new Uint8Array(1)]));
+    const ranges: [number, number][] = [[0, 50000 * pageSize], [99999 * pageSize, 130001 * pageSize]];
+    const dump = buildMinidump({ ...kind, pages, ranges });
+    const minidump = decodeMinidump(dump);
+    const { bitmap } = minidumpLayout(minidump);
+    let read = 0;
+    const readAt: ReadAt = (offset, length) => {
+      if (offset >= bitmap.offset && offset < bitmap.offset + bitmap.size) read += length;
+      return readAtOf(dump)(offset, length);
+    };
+    const map = await PageMap.read(readAt, minidump);
+    const coverage = await map.coverage();
+    const spread = await map.spread(SPREAD_PARTS);
+    assertEquals(read, bitmap.size);
+    const inRanges = coverage.map(({ start, end, dumpedPages }) => [
+      dumpedPages,
+      numbers.filter((n) => n * pageSize >= start && n * pageSize < end).length,
+    ]);
+    for (const [found, expected] of inRanges) assertEquals(found, expected);
+    // The same as by looking at the bitmap for it.
+    const doubled = await map.spread(2 * SPREAD_PARTS + 1);
+    assert(read > bitmap.size);
+    assertEquals(spread.length, SPREAD_PARTS);
+    for (const shares of [spread, doubled]) {
+      const bits = coverage.reduce((sum, range) => sum + range.pages, 0);
+      const ends = shares.map((_, i) => Math.round(bits * (i + 1) / shares.length));
+      const total = shares.reduce((sum, share, i) => sum + share * (ends[i]! - (ends[i - 1] ?? 0)), 0);
+      assertEquals(Math.round(total), numbers.length);
     }
   });
 }
