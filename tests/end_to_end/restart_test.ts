@@ -4,11 +4,12 @@ import { MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { seededRandom } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
+import { CrashingServer } from "./crashing_server.ts";
 import { assertOneCompleteDump } from "./complete_dump.ts";
 import { kclient, NO_KCLIENT } from "./kclient.ts";
 import { sendAsKernel } from "./kernel_client.ts";
 import { RawClient } from "./raw_client.ts";
-import { type ServerOptions, ServerProcess } from "./server_process.ts";
+import { ServerProcess } from "./server_process.ts";
 import { WAYS } from "./ways.ts";
 
 /** Rounds of the crash loop; `NETDUMP_KILL_ROUNDS=300` for a long run. */
@@ -20,42 +21,6 @@ const PAGE = 4096;
  * what is tested is that nothing is lost. A kernel of full impatience outlives a single kill, in a test of its own.
  */
 const SENDS = 60;
-
-/** A server that is killed and started again on the same address, port and dump directory. */
-class CrashingServer {
-  current: ServerProcess;
-  kills = 0;
-  /** What the servers before this one said. */
-  readonly #past: string[] = [];
-  readonly #options: ServerOptions;
-
-  private constructor(current: ServerProcess, options: ServerOptions) {
-    this.current = current;
-    this.#options = options;
-  }
-
-  static async start(dir: string, args: readonly string[] = ["--no-dns"]): Promise<CrashingServer> {
-    const current = await ServerProcess.start({ dir, args });
-    return new CrashingServer(current, { dir, address: current.address, port: current.port, args });
-  }
-
-  /** SIGKILL, then a new server. */
-  async crash(): Promise<void> {
-    await this.current.stop("SIGKILL");
-    this.#past.push(...this.current.lines, `${new Date().toISOString()} killed`);
-    this.kills++;
-    this.current = await ServerProcess.start(this.#options);
-  }
-
-  /** Everything that all of them said. */
-  get history(): string {
-    return [...this.#past, ...this.current.lines].join("\n");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.current[Symbol.asyncDispose]();
-  }
-}
 
 /** One client of the crash loop: sends, then returns what to expect. */
 type LoopClient = (

@@ -6,7 +6,7 @@ import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { freshPort } from "./addresses.ts";
 import { inNamespaces, NO_NAMESPACES } from "./namespaces.ts";
 import { RawClient } from "./raw_client.ts";
-import { ServerProcess } from "./server_process.ts";
+import { netdumpCommand, ServerProcess } from "./server_process.ts";
 
 const SHIP = ["--ship", "s3://dumps/fleet", "--no-dns", "--ship-keep", "0", "--linger", "0"];
 /** For how long the network is away; `NETDUMP_AWAY_S=60` for a long run. */
@@ -93,6 +93,60 @@ for (const [offS, word] of [[7200, "slow"], [-7200, "fast"]] as const) {
     },
   );
 }
+
+/** Runs `netdump` with what it needs to reach a store. */
+async function netdump(env: Record<string, string>, ...args: string[]): Promise<string> {
+  const [program, ...rest] = netdumpCommand(args);
+  const { code, stdout, stderr } = await new Deno.Command(program!, { args: rest, env, stdin: "null" })
+    .output();
+  assertEquals(code, 1);
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+testWithSwift("secrets are in no log, no page, no JSON, no error and no command line", async () => {
+  await using swift = await Swift.start();
+  const secrets = { AWS_SECRET_ACCESS_KEY: "Wr0ng/S3cret+", AWS_SESSION_TOKEN: "T0ken/S3cret+" };
+  const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
+  const said: string[] = [];
+  try {
+    const file = `${directory}/credentials`;
+    const lines = Object.entries(secrets).map(([name, value]) => `${name.toLowerCase()} = ${value}\n`);
+    await Deno.writeTextFile(file, `aws_access_key_id = test:tester\n${lines.join("")}`, { mode: 0o600 });
+    const http = `127.0.0.1:${freshPort()}`;
+    const { AWS_ENDPOINT_URL: endpoint = "" } = swift.environment;
+    const elsewhere = "http://127.0.0.1:1";
+    for (const [store, failure] of [[endpoint, "wrong-key"], [elsewhere, "unreachable"]] as const) {
+      for (const env of [{ ...swift.environment, ...secrets, AWS_ENDPOINT_URL: store }, {}]) {
+        const given = Object.keys(env).length > 0 ? [] : ["--s3-credentials", file, "--s3-endpoint", store];
+        const args = [...SHIP, ...given, "--debug", "--http", http];
+        await using server = await ServerProcess.start({ args, env });
+        await receiveDump(server);
+        assertEquals((await server.event("ship-problem")).failure, failure);
+        for (const page of ["", "metrics", "readyz", "api/v1/status", "api/v1/dumps"]) {
+          said.push(await (await fetch(`http://${http}/${page}`)).text());
+        }
+        said.push(await Deno.readTextFile(`/proc/${server.pid}/cmdline`));
+        for (const { name } of Deno.readDirSync(server.path(".netdump/outbox"))) {
+          said.push(await Deno.readTextFile(server.path(".netdump/outbox", name)));
+        }
+        await server.stop();
+        said.push(...server.lines);
+        said.push(await netdump(env, "inspect", "--json", ...given, "s3://dumps/fleet/"));
+        said.push(await netdump(env, "inspect", ...given, "s3://dumps/fleet/x"));
+        said.push(await netdump(env, "send", ...given, "-s", "127.0.0.1:9", "s3://dumps/fleet/x"));
+      }
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+  const all = said.join("\n");
+  for (const secret of Object.values(secrets)) {
+    for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret), btoa(secret)]) {
+      assert(!all.includes(form), `${form} is told`);
+    }
+  }
+  for (const word of ["Signature=", "AWS4-HMAC", "S3cret"]) assert(!all.includes(word), `${word} is told`);
+});
 
 const without = withoutSwift ?? NO_NAMESPACES;
 
