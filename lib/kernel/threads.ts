@@ -4,7 +4,9 @@
  * @module
  */
 
+import { stringAt } from "./elf_file.ts";
 import type { KernelGlobals } from "./kernel_globals.ts";
+import type { KernelMemory, WordFormat } from "./kernel_memory.ts";
 import type { Machine, Registers, ReleaseFacts } from "./machine/machine.ts";
 
 /** A process of the kernel that crashed. Names are unfiltered. */
@@ -33,21 +35,28 @@ export interface ThreadRegisters {
 }
 
 const NAME_BYTES = 20;
-const MAX_PROCESSES = 1_000_000;
-const MAX_THREADS = 1_000_000;
+/** FreeBSD's pids end here, so there are no more processes. */
+const MAX_PID = 99_999;
+const MAX_PROCESSES = MAX_PID + 1;
+const MAX_THREADS = 100_000;
+/** Entries whose pid cannot be one are damage: a list of nothing else is not followed further. */
+const MAX_DAMAGED = 100;
+/** The structs of processes and threads are smaller. */
+const MAX_STRUCT_BYTES = 8192n;
 /** In a char of older kernels: on no CPU. */
 const NO_CPU = 255;
 const MAX_HASH_MASK = 1n << 24n;
 
+/** Where the fields of processes and threads lie. */
 interface Offsets {
-  readonly pid: bigint;
-  readonly comm: bigint;
-  readonly list: bigint;
-  readonly threads: bigint;
-  readonly tid: bigint;
-  readonly name: bigint;
-  readonly oncpu: bigint;
-  readonly plist: bigint;
+  readonly pid: number;
+  readonly comm: number;
+  readonly list: number;
+  readonly threads: number;
+  readonly tid: number;
+  readonly name: number;
+  readonly oncpu: number;
+  readonly plist: number;
 }
 
 const OFFSET_SYMBOLS: Readonly<Record<keyof Offsets, string>> = {
@@ -67,40 +76,41 @@ export async function readProcesses(globals: KernelGlobals): Promise<Process[]> 
   const first = await globals.word("allproc");
   if (offsets === null || first === null) return [];
   const { memory } = globals;
-  const seen = new Set<bigint>();
-  const budget = { threads: MAX_THREADS };
+  /** By which list each was found last. */
+  const seen = new Map<bigint, number>();
+  let lists = 0;
+  const budget = { threads: MAX_THREADS, damaged: MAX_DAMAGED };
   const processes: Process[] = [];
+  /** Follows a list to its end or to where it closes; entries of other lists are passed over. */
   const walk = async (from: bigint, next: bigint, zombie: boolean) => {
+    const list = ++lists;
     for (let at: bigint | null = from; at !== null && at !== 0n; at = await memory.word(at + next)) {
-      if (seen.has(at) || seen.size >= MAX_PROCESSES) break;
-      seen.add(at);
-      const process = await readProcess(globals, offsets, at, zombie, budget);
+      const found = seen.get(at);
+      if (found === list) break;
+      seen.set(at, list);
+      if (found !== undefined) continue;
+      if (seen.size > MAX_PROCESSES || budget.damaged <= 0) break;
+      const process = await readProcess(globals, offsets, { address: at, zombie, budget });
       if (process !== null) processes.push(process);
+      else if (budget.damaged-- <= 0) break;
     }
   };
-  await walk(first, offsets.list, false);
+  await walk(first, BigInt(offsets.list), false);
   const zombies = await globals.word("zombproc");
-  if (zombies !== null) await walk(zombies, offsets.list, true);
+  if (zombies !== null) await walk(zombies, BigInt(offsets.list), true);
   for (const [head, next] of await hashChains(globals)) {
-    for (let at: bigint | null = head; at !== null && at !== 0n; at = await memory.word(at + next)) {
-      // What no other list has is a zombie (section 5.2).
-      if (seen.has(at)) continue;
-      if (seen.size >= MAX_PROCESSES) break;
-      seen.add(at);
-      const process = await readProcess(globals, offsets, at, true, budget);
-      if (process === null) break;
-      processes.push(process);
-    }
+    // What no other list has is a zombie (section 5.2).
+    await walk(head, next, true);
   }
   return processes;
 }
 
 async function readOffsets(globals: KernelGlobals): Promise<Offsets | null> {
-  const offsets: Partial<Record<keyof Offsets, bigint>> = {};
+  const offsets: Partial<Record<keyof Offsets, number>> = {};
   for (const [key, symbol] of Object.entries(OFFSET_SYMBOLS) as [keyof Offsets, string][]) {
     const offset = await globals.offset(symbol);
-    if (offset === null) return null;
-    offsets[key] = offset;
+    if (offset === null || offset > MAX_STRUCT_BYTES) return null;
+    offsets[key] = Number(offset);
   }
   return offsets as Offsets;
 }
@@ -125,38 +135,86 @@ async function hashChains(globals: KernelGlobals): Promise<(readonly [head: bigi
   return [...new Set(heads)].map((head) => [head, next]);
 }
 
+/** @returns `null` if it is not there, or cannot be a process */
 async function readProcess(
   { memory }: KernelGlobals,
   offsets: Offsets,
-  address: bigint,
-  zombie: boolean,
-  budget: { threads: number },
+  { address, zombie, budget }: { address: bigint; zombie: boolean; budget: { threads: number } },
 ): Promise<Process | null> {
-  const pid = await memory.int(address + offsets.pid);
-  if (pid === null) return null;
+  const process = await Struct.read(memory, address, [offsets.pid, offsets.comm, offsets.threads]);
+  const pid = process.int(offsets.pid);
+  if (pid === null || pid < 0 || pid > MAX_PID) return null;
   const threads: Thread[] = [];
   const seen = new Set<bigint>();
-  let at = await memory.word(address + offsets.threads);
+  let at = process.word(offsets.threads);
   while (at !== null && at !== 0n && !seen.has(at) && budget.threads-- > 0) {
     seen.add(at);
-    const tid = await memory.int(at + offsets.tid);
+    const thread = await Struct.read(memory, at, [offsets.tid, offsets.name, offsets.oncpu, offsets.plist]);
+    const tid = thread.int(offsets.tid);
     if (tid === null) break;
-    const cpu = await memory.int(at + offsets.oncpu);
+    const cpu = thread.int(offsets.oncpu);
     threads.push({
       address: at,
       tid,
-      name: await memory.string(at + offsets.name, NAME_BYTES) ?? "",
+      name: thread.name(offsets.name),
       cpu: cpu === null || cpu < 0 || cpu === NO_CPU ? null : cpu,
     });
-    at = await memory.word(at + offsets.plist);
+    at = thread.word(offsets.plist);
   }
-  return {
-    address,
-    pid,
-    name: await memory.string(address + offsets.comm, NAME_BYTES) ?? "",
-    zombie,
-    threads,
-  };
+  return { address, pid, name: process.name(offsets.comm), zombie, threads };
+}
+
+/** A struct as far as the dump has it. */
+class Struct {
+  readonly #format: WordFormat;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  /** The fields that are there; `null` for all. */
+  readonly #there: ReadonlySet<number> | null;
+
+  private constructor(format: WordFormat, bytes: Uint8Array, there: ReadonlySet<number> | null) {
+    this.#format = format;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#there = there;
+  }
+
+  /** Reads it at once as far as the last of some fields; each field alone where it is not there as a whole. */
+  static async read(memory: KernelMemory, address: bigint, fields: readonly number[]): Promise<Struct> {
+    const size = Math.max(...fields) + NAME_BYTES;
+    const whole = await memory.read(address, size);
+    if (whole !== null) return new Struct(memory.format, whole, null);
+    const bytes = new Uint8Array(size);
+    const there = new Set<number>();
+    for (const offset of fields) {
+      const at = address + BigInt(offset);
+      const field = await memory.read(at, NAME_BYTES) ?? await memory.read(at, memory.format.wordSize);
+      if (field === null) continue;
+      bytes.set(field, offset);
+      there.add(offset);
+    }
+    return new Struct(memory.format, bytes, there);
+  }
+
+  int(offset: number): number | null {
+    return this.#has(offset) ? this.#view.getInt32(offset, this.#format.littleEndian) : null;
+  }
+
+  word(offset: number): bigint | null {
+    if (!this.#has(offset)) return null;
+    const { wordSize, littleEndian } = this.#format;
+    return wordSize === 8
+      ? this.#view.getBigUint64(offset, littleEndian)
+      : BigInt(this.#view.getUint32(offset, littleEndian));
+  }
+
+  name(offset: number): string {
+    return this.#has(offset) ? stringAt(this.#bytes.subarray(offset, offset + NAME_BYTES), 0) : "";
+  }
+
+  #has(offset: number): boolean {
+    return this.#there === null || this.#there.has(offset);
+  }
 }
 
 /** Tells which registers belong to a thread (section 7). */

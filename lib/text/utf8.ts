@@ -8,8 +8,12 @@
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const BYTES = 0xdc00;
 
+/** Names are put together here: asking a decoder takes longer, and a refusal of its much longer. */
+const SHORT_BYTES = 64;
+
 /** Decodes any bytes; {@linkcode encodeUtf8} gives the same bytes again. */
 export function decodeUtf8(bytes: Uint8Array): string {
+  if (bytes.byteLength <= SHORT_BYTES) return decodePiecewise(bytes);
   try {
     return STRICT.decode(bytes);
   } catch {
@@ -21,7 +25,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 const CHUNK_UNITS = 8192;
 
 function decodePiecewise(bytes: Uint8Array): string {
-  const units = new Uint16Array(CHUNK_UNITS);
+  const units = new Uint16Array(Math.min(CHUNK_UNITS, bytes.byteLength));
   let filled = 0;
   let text = "";
   for (let at = 0; at < bytes.byteLength;) {
