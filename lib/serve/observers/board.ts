@@ -9,7 +9,7 @@ const MOST_RUNNING = 4096;
 const MOST_ENDED = 200;
 const MOST_REFUSALS = 50;
 /** A rate is that of the last reports over at least this time. */
-const RATE_MS = 5000;
+const RATE_MS = 4000;
 
 /** A dump that runs. Times are Unix times in ms. */
 export interface RunningDump {

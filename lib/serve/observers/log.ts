@@ -13,6 +13,8 @@ const BURST_LINES = 100;
 const LINES_PER_SECOND = 20;
 /** What was left out is told this long after the first of it. */
 const TELL_LEFT_OUT_MS = 1000;
+/** How far a dump is becomes a line this often. */
+const PROGRESS_MS = 10_000;
 
 /** Settings of a log. */
 export interface LogSettings {
@@ -31,6 +33,8 @@ export class Log {
   #tokens = BURST_LINES;
   #tokensMs = 0;
   #leftOut = 0;
+  /** When something was last told of the dumps that run. */
+  readonly #toldMs = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(settings: LogSettings) {
@@ -39,8 +43,7 @@ export class Log {
 
   /** Writes an event's line, if its level is logged and the rate allows. */
   observe(event: ServerEvent): void {
-    // There are thousands a second; --trace has a file for them.
-    if (event.event === "run") return;
+    if (!this.#isDue(event)) return;
     if (levels.indexOf(levelOf(event)) < levels.indexOf(this.#settings.least)) return;
     if (isProvoked(event) && !this.#takeToken()) {
       this.#leftOut++;
@@ -75,6 +78,33 @@ export class Log {
     }
     const mark = level === "warning" || level === "error" ? `${level}: ` : "";
     this.#settings.write(`${formatLocalTime(time)} ${mark}${message}`);
+  }
+
+  /** Whether an event of those that come again and again is to be told now; all others are. */
+  #isDue(event: ServerEvent): boolean {
+    const nowMs = this.#settings.now();
+    switch (event.event) {
+      case "run":
+        // There are thousands a second; --trace has a file for them.
+        return false;
+      case "progress":
+        if (Math.abs(nowMs - (this.#toldMs.get(event.dump.id) ?? 0)) < PROGRESS_MS) return false;
+        this.#toldMs.set(event.dump.id, nowMs);
+        return true;
+      case "started":
+      case "resumed":
+        this.#toldMs.set(event.dump.id, nowMs);
+        return true;
+      case "completed":
+      case "incomplete":
+        this.#toldMs.delete(event.dump.id);
+        return true;
+      case "distrusted":
+        this.#toldMs.delete(event.id);
+        return true;
+      default:
+        return true;
+    }
   }
 
   #takeToken(): boolean {

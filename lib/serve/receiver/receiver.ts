@@ -25,9 +25,8 @@ import { Pace } from "./pace.ts";
 import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
-/** Running dumps are told of this often, and how sessions get on this often. */
-const PROGRESS_MS = 10_000;
-const ACTIVITY_MS = 2000;
+/** How far dumps and sessions are is told this often. */
+const REPORT_MS = 2000;
 /** A port that a session had before is waited for this long. */
 const BIND_PATIENCE_MS = 2000;
 
@@ -52,7 +51,7 @@ export class Receiver implements TransferHost {
   readonly #world: ReceiverWorld;
   readonly #transfers = new Map<string, Transfer>();
   readonly #naming = new Map<string, Naming>();
-  readonly #cancelTimers: (() => void)[] = [];
+  #cancelTimer: () => void = () => {};
   readonly pace: Pace;
   readonly endings: EndingGate;
 
@@ -61,10 +60,8 @@ export class Receiver implements TransferHost {
     this.#world = world;
     this.endings = new EndingGate(this.clock);
     this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
-    this.#every(0, PROGRESS_MS, () => {
+    this.#every(REPORT_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
-    });
-    this.#every(1, ACTIVITY_MS, () => {
       this.#reportActivity();
       const counts = this.pace.take();
       if (counts !== undefined) this.report({ report: "pace", counts });
@@ -141,7 +138,7 @@ export class Receiver implements TransferHost {
         return this.#transfers.get(order.id)?.evict();
       case "stop":
         await Promise.all(Array.from(this.#transfers.values(), (transfer) => transfer.stop()));
-        for (const cancel of this.#cancelTimers) cancel();
+        this.#cancelTimer();
         this.#world.sockets.close();
         this.report({ report: "stopped" });
         return;
@@ -151,10 +148,10 @@ export class Receiver implements TransferHost {
     }
   }
 
-  #every(timer: number, waitMs: number, action: () => void): void {
-    this.#cancelTimers[timer] = this.clock.after(waitMs, () => {
+  #every(waitMs: number, action: () => void): void {
+    this.#cancelTimer = this.clock.after(waitMs, () => {
       action();
-      this.#every(timer, waitMs, action);
+      this.#every(waitMs, action);
     });
   }
 

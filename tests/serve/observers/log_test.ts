@@ -4,6 +4,7 @@ import { hostileText, UNSAFE_TO_SHOW } from "../../hostile_text.ts";
 import type { ServerEvent } from "../../../lib/serve/events.ts";
 import { Log } from "../../../lib/serve/observers/log.ts";
 import type { Level } from "../../../lib/serve/observers/log_text.ts";
+import { completed, dumpRecord } from "./dump_events.ts";
 
 const PROVOKED: ServerEvent = { event: "refused", client: "192.0.2.7", cause: "rate", reason: "x", count: 1 };
 const MINE: ServerEvent = { event: "ready" };
@@ -30,6 +31,20 @@ Deno.test("Log leaves out what is less important than asked for", () => {
   log.observe(PROVOKED);
   log.observe({ event: "failed", reason: "boom" });
   assertEquals(lines.map((line) => / (warning|error): /.exec(line)?.[1]), ["warning", "error"]);
+});
+
+Deno.test("Log tells how far a dump is every ten seconds, however often it hears of it, and others between", () => {
+  const { log, lines, clock } = logOf("json");
+  const told = () => lines.map((line) => JSON.parse(line)).map(({ event, dump }) => `${event} ${dump.id}`);
+  log.observe({ event: "started", dump: dumpRecord() });
+  for (let i = 0; i < 10; i++) {
+    clock.nowMs += 2000;
+    log.observe({ event: "progress", dump: dumpRecord() });
+    if (i === 1) log.observe({ event: "resumed", dump: dumpRecord({ id: "b" }) });
+    if (i > 1) log.observe({ event: "progress", dump: dumpRecord({ id: "b" }) });
+  }
+  log.observe(completed());
+  assertEquals(told(), ["started a", "resumed b", "progress a", "progress b", "progress a", "completed a"]);
 });
 
 Deno.test("Log writes an event as one JSON object a line, with its time, level and words", () => {
