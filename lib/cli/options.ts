@@ -139,7 +139,7 @@ export const serveOptions = {
     defaultInWords: "all",
     help: "complete dumps kept per host; older ones are removed",
   },
-  workers: { value: count(1, 256), defaultInWords: "number of cores", help: "receiver threads" },
+  workers: { value: count(1, 256), defaultInWords: "half the cores, at most 4", help: "receiver threads" },
   "no-native": { help: "move datagrams by Deno's operations only, one at a time" },
   http: { value: addressPort, defaultInWords: "off", help: "status page, JSON, /metrics, /healthz, /readyz" },
   "http-public": { help: "let --http listen on an address that others reach" },

@@ -123,8 +123,16 @@ function readSettings(options: Options): ServerSettings {
     mostSessionsPerClient: options["max-sessions-per-client"],
     keep: options.keep ?? null,
     trace: options.trace !== undefined,
-    workers: options.workers ?? navigator.hardwareConcurrency,
+    workers: options.workers ?? receiversFor(navigator.hardwareConcurrency),
   };
+}
+
+/** More take memory (37 MiB each) and no more than a network brings: one takes 200 to 500 MB/s. */
+const MOST_RECEIVERS = 4;
+
+/** Half of the cores receive: the other half is the system's, which takes most of the time that a datagram costs. */
+function receiversFor(cores: number): number {
+  return Math.min(MOST_RECEIVERS, Math.max(1, Math.floor(cores / 2)));
 }
 
 /** Deno itself keeps these from everybody who may not do everything, and receivers may not. */

@@ -105,6 +105,8 @@ export class ServerProcess {
       ...["--dir", dir, "--port", `${port}`],
       ...(options.bindAll ? [] : ["--bind", address]),
       ...(args.includes("--log-format") ? [] : ["--log-format", "json"]),
+      // As on a machine of more cores.
+      ...(args.includes("--workers") ? [] : ["--workers", "2"]),
       ...args,
     ]));
     const process = new Deno.Command(program!, {
