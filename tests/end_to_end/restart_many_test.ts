@@ -10,6 +10,7 @@ import { ServerProcess } from "./server_process.ts";
 
 /** As many as an attacker got before his sessions were counted (`f05c`). */
 const SESSIONS = 1500;
+const FIRST_PORT = 31_000;
 /** A kernel sends a HERALD, or a batch, twelve times in as many seconds. */
 const TRIES = 12;
 
@@ -32,16 +33,16 @@ async function leaveSessions(
   const state = await StateDirectory.open(realFileSystem, root);
   state.close();
   const receiver = new ReceiverHarness(root, realFileSystem, { settings: { timeoutMs: 3_600_000 } });
-  let firstPort = 0;
   for (let i = 0; i < SESSIONS; i++) {
-    const port = 31_000 + i;
-    if (i === 0) firstPort = port;
-    const client = i === 0 ? address : `127.99.${i >> 8}.${i & 255}`;
-    await receiver.open({ client, local, port });
-    const payload = i === 0 ? first : new Uint8Array(4096);
-    assert(await receiver.send({ type: MessageType.VMCORE, seqno: 2, offset: 0, payload }));
+    await receiver.open({ client: `127.99.${i >> 8}.${i & 255}`, local, port: FIRST_PORT + i });
+    assert(
+      await receiver.send({ type: MessageType.VMCORE, seqno: 2, offset: 0, payload: new Uint8Array(4096) }),
+    );
   }
-  return firstPort;
+  const port = FIRST_PORT + SESSIONS;
+  await receiver.open({ client: address, local, port });
+  assert(await receiver.send({ type: MessageType.VMCORE, seqno: 2, offset: 0, payload: page }));
+  return port;
 }
 
 Deno.test({
