@@ -23,12 +23,15 @@ async function trying(client: RawClient, seqno: number, send: () => Promise<void
   return false;
 }
 
-/** Leaves what a killed server does: sessions with a page of data each, the first of `address`. */
+/**
+ * Leaves what a killed server does: sessions with a page of data each. The one of `address` was receiving when the server was killed, so
+ * that its journal was written last.
+ */
 async function leaveSessions(
   root: string,
   local: string,
   address: string,
-  first: Uint8Array,
+  page: Uint8Array,
 ): Promise<number> {
   const state = await StateDirectory.open(realFileSystem, root);
   state.close();
