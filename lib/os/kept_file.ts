@@ -84,12 +84,17 @@ export class KeptFile {
   }
 
   /** Puts another text in the place of its own, as far as the disk takes it. */
-  replace(text: string): void {
-    const bytes = new TextEncoder().encode(text);
+  replace(pieces: Iterable<string>): void {
+    const encoder = new TextEncoder();
+    let position = 0;
     try {
       ftruncateSync(this.#fd, 0);
-      for (let at = 0; at < bytes.byteLength;) {
-        at += writeSync(this.#fd, bytes, at, bytes.byteLength - at, at);
+      for (const piece of pieces) {
+        const bytes = encoder.encode(piece);
+        for (let at = 0; at < bytes.byteLength;) {
+          at += writeSync(this.#fd, bytes, at, bytes.byteLength - at, position + at);
+        }
+        position += bytes.byteLength;
       }
     } catch {
       // Its reader sees that it is cut.

@@ -18,9 +18,9 @@ Deno.test("KeptFile keeps a text for its owner alone, and a shorter one leaves n
   assertEquals(text(directory), undefined);
   const file = KeptFile.open(directory, NAME, true)!;
   assertEquals([file.read(1000), file.writable], ["", true]);
-  file.replace("a longer text");
+  file.replace(["a longer", " text"]);
   assertEquals(file.read(1000), "a longer text");
-  file.replace("short ä");
+  file.replace(["short", " ä"]);
   file.close();
   assertEquals(text(directory), "short ä");
   const reader = KeptFile.open(directory, NAME, false);

@@ -71,7 +71,9 @@ export async function inspectDirectory(
     const none = found.dumps.length === 0 ? "No dumps" : "No such dumps";
     await writeStdout(`${none} in ${escapeLine(found.directory)}\n`);
   }
-  for (const left of found.left) console.error(`netdump: Not looked into: ${left}`);
+  for (const left of found.left.slice(0, MOST_LEFT)) console.error(`netdump: Not looked into: ${left}`);
+  const more = found.left.length - MOST_LEFT;
+  if (more > 0) console.error(`netdump: Not looked into: ${more} more directories`);
   return !options.verify || counts.whole === counts.told;
 }
 
@@ -79,6 +81,8 @@ function selectionOf({ since, host, state, limit }: Options): Selection {
   return { sinceMs: since === undefined ? undefined : Date.now() - since, host, state, limit };
 }
 
+/** Directories that were not looked into, and are named. */
+const MOST_LEFT = 5;
 /** Lines are written together where dumps are read quickly. */
 const MOST_LINES = 100;
 /** No line waits longer for others. */

@@ -32,8 +32,7 @@ export interface FoundDumps {
 }
 
 /** Clients ask for directories (net.netdump.path), operators make them: a tree that is larger is no dump directory. */
-const MOST_DEPTH = 8;
-const MOST_DIRECTORIES = 1000;
+const LIMITS = { depth: 4, directories: 10_000 };
 /** More than there are names for one dump. */
 const MOST_FILES = 64;
 /** Prefixes of dumps; the other names accompany one. */
@@ -45,7 +44,7 @@ const DUMPS = ["vmcore", "vmcore_encrypted", "livecore", "textdump.tar"];
  *
  * @throws {Error} of the file system if the directory itself cannot be read
  */
-export function findDumps(directory: string): FoundDumps {
+export function findDumps(directory: string, limits: typeof LIMITS = LIMITS): FoundDumps {
   const dumps: DumpFiles[] = [];
   const left: string[] = [];
   // A list that grows while it is walked: each directory before those in it.
@@ -61,12 +60,9 @@ export function findDumps(directory: string): FoundDumps {
     }
     for (const [id, names] of found.groups) dumps.push(...dumpsOf({ ...place, id }, names));
     for (const name of found.directories.sort()) {
-      if (place.depth === MOST_DEPTH || places.length === MOST_DIRECTORIES) {
-        left.push(
-          `${
-            quote(join(place.directory, name))
-          }: only ${MOST_DIRECTORIES} directories are, ${MOST_DEPTH} deep`,
-        );
+      if (place.depth === limits.depth || places.length === limits.directories) {
+        const most = `only ${limits.directories} directories are, ${limits.depth} deep`;
+        left.push(`${quote(join(place.directory, name))}: ${most}`);
         break;
       }
       places.push({
@@ -113,7 +109,7 @@ function dumpsOf(
   if (dumps.length > 0) {
     return dumps.map((dump) => ({ directory, below, id, files: [dump, ...others], orphaned: false }));
   }
-  // crashinfo's report alone is what a clean-up leaves on purpose.
-  const isOrphan = others.some((name) => !name.startsWith("core.txt."));
+  // crashinfo's report alone is what a clean-up leaves on purpose; `info.txt` and `key.pem` are nobody's.
+  const isOrphan = /(?:^|\.)\d{1,9}$/.test(id) && others.some((name) => !name.startsWith("core.txt."));
   return isOrphan ? [{ directory, below, id, files: others, orphaned: true }] : [];
 }

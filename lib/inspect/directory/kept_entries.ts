@@ -20,8 +20,8 @@ const FORMAT = 2;
 const FEWEST = 20;
 /** Some hundred bytes each; what is beyond is read again the next time. */
 const MOST_BYTES = 64 * 2 ** 20;
-/** Of a line in front of the facts. */
-const MOST_FIRST_LINE = 256;
+/** Lines are written together. */
+const PIECE_UNITS = 2 ** 16;
 /** A file that changed so short a time ago may change again and show the same time. */
 const RECENT_MS = 3000;
 
@@ -110,46 +110,60 @@ export class KeptEntries {
   /** Writes down what is known of dumps that are still there, if there is anything new in it. */
   save({ dumps }: FoundDumps): void {
     if (this.#file?.writable !== true || !this.#isNew) return;
-    const lines: string[] = [];
-    const encoder = new TextEncoder();
-    let bytes = 0;
-    for (const key of dumps.map(keyOf)) {
-      const known = this.#known.get(key);
-      if (known === undefined) continue;
-      const line = JSON.stringify({ key, ...known });
-      bytes += encoder.encode(line).byteLength + 1;
-      if (bytes > MOST_BYTES) break;
-      lines.push(line);
-    }
-    const body = lines.join("\n");
-    this.#file.replace(`${this.#firstLine(body)}\n${body}`);
+    this.#file.replace(this.#pieces(dumps));
   }
 
   close(): void {
     this.#file?.close();
   }
 
-  #firstLine(body: string): string {
+  /** A line that says who wrote it, one for each dump, and a sum of all these. */
+  *#pieces(dumps: readonly DumpFiles[]): Generator<string> {
+    const encoder = new TextEncoder();
+    let sum = 0;
+    let bytes = 0;
+    let piece = this.#firstLine();
+    for (const key of dumps.map(keyOf)) {
+      const known = this.#known.get(key);
+      if (known === undefined) continue;
+      piece += JSON.stringify({ key, ...known }) + "\n";
+      if (piece.length < PIECE_UNITS) continue;
+      bytes += encoder.encode(piece).byteLength;
+      sum = crc32(piece, sum);
+      yield piece;
+      piece = "";
+      if (bytes > MOST_BYTES - 4 * PIECE_UNITS) break;
+    }
+    yield piece + sumLine(crc32(piece, sum));
+  }
+
+  #firstLine(): string {
     // Times without a zone are taken as this machine's.
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-    return `netdump ${this.#version} ${FORMAT} ${timeZone} ${crc32(body).toString(16)}`;
+    return `netdump ${this.#version} ${FORMAT} ${timeZone}\n`;
   }
 
   #read(): void {
-    const text = this.#file?.read(MOST_BYTES + MOST_FIRST_LINE) ?? "";
-    const end = text.indexOf("\n");
-    const body = text.slice(end + 1);
-    // One that was not written to its end has another sum.
-    if (end < 0 || text.slice(0, end) !== this.#firstLine(body)) return;
-    for (const line of body.split("\n")) {
+    const text = this.#file?.read(MOST_BYTES) ?? "";
+    const first = this.#firstLine();
+    const end = text.lastIndexOf("\n") + 1;
+    // One that was not written to its end has no sum, or another.
+    if (!text.startsWith(first) || text.slice(end) !== sumLine(crc32(text.slice(0, end)))) return;
+    for (let at = first.length; at < end;) {
+      const next = text.indexOf("\n", at);
       try {
-        const { key, print, facts } = JSON.parse(line);
+        const { key, print, facts } = JSON.parse(text.slice(at, next));
         if (isFacts(facts)) this.#known.set(`${key}`, { print: `${print}`, facts });
       } catch {
         return;
       }
+      at = next + 1;
     }
   }
+}
+
+function sumLine(sum: number): string {
+  return `sum ${sum}`;
 }
 
 function keyOf({ below, files }: DumpFiles): string {
