@@ -4,6 +4,8 @@
  * @module
  */
 
+import { compareNames } from "../text/natural_order.ts";
+
 /** What is known of a dump's panic: of one in a directory, or of one in a bucket's catalogue. */
 export interface Sighting {
   readonly host: string | null;
@@ -66,6 +68,3 @@ export class PanicGroups {
     );
   }
 }
-
-/** Numbers in names sort as numbers. */
-const compareNames = new Intl.Collator("en", { numeric: true }).compare;

@@ -101,7 +101,8 @@ export class KeptEntries {
   async read(dump: DumpFiles, { print, changedMs }: Look, read: () => Promise<Facts>): Promise<Facts> {
     const isRecent = this.#now() - changedMs < RECENT_MS;
     const facts = await read();
-    if (isRecent || facts.state === "unreadable") return facts;
+    // What is empty, or left of a dump, is read as quickly as it is looked up.
+    if (isRecent || facts.state === "unreadable" || facts.size === 0) return facts;
     this.#known.set(keyOf(dump), { print, facts });
     this.#isNew = true;
     return facts;

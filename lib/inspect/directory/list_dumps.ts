@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compareNames } from "../../text/natural_order.ts";
 import { formatIsoTime } from "../../text/time.ts";
 import type { Thoroughness } from "../examination.ts";
 import { breathe } from "../judge/read_through.ts";
@@ -118,9 +119,6 @@ class WaitingEntries {
     return ready;
   }
 }
-
-/** Numbers in names sort as numbers: `vmcore.9` before `vmcore.10`. */
-const compareNames = new Intl.Collator("en", { numeric: true }).compare;
 
 type Named = Pick<DumpFiles, "below"> & { readonly files: readonly string[] };
 
