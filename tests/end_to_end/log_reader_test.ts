@@ -5,16 +5,18 @@ import { ServerProcess } from "./server_process.ts";
 
 const core = dumpBytes(1, 8192);
 const header = dumpHeader(core.byteLength);
-/** Clients at once, and dumps of each: more lines than a pipe holds, and what waits behind it. */
+/** Clients at once, and dumps of each: with their paths, more than a pipe holds, and what waits behind it. */
 const CLIENTS = 4;
-const DUMPS = 130;
+const DUMPS = 35;
+/** Told in a line, with six characters for each of these. */
+const PATH = "\x1b".repeat(1000);
 
 /** Dumps, one after the other; each message must be acked. */
 async function sendDumps(server: ServerProcess, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     await using client = new RawClient(server);
     // Resends, for a server takes only so many new sessions a second.
-    await client.resending(1, () => client.herald());
+    await client.resending(1, () => client.herald(PATH));
     await client.dump(core, header);
     assert(sameBytes(server.path(`vmcore.${client.address}.0`), core), client.address);
   }
@@ -54,7 +56,7 @@ Deno.test({
     const wrap = (command: readonly string[]) => ["sh", "-c", 'exec "$@" 2>/dev/full', "sh", ...command];
     await using server = ServerProcess.spawn({ args, wrap });
     await using client = new RawClient(server);
-    await client.resending(1, () => client.herald());
+    await client.resending(1, () => client.herald(PATH));
     await client.dump(core, header);
     assert(sameBytes(server.path(`vmcore.${client.address}.0`), core));
     assertEquals(await server.stop(), 0);
