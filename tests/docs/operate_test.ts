@@ -72,13 +72,54 @@ Deno.test("every metric of the documented alerts is there, with the label it is 
   }
 });
 
+/** Series of a server by the minute, and the alerts that they raise in its tenth. */
+const SCENES: readonly (readonly [series: string, alert: string])[] = [
+  ["netdump_ready 1 1 1 1 1 0x10", "NetdumpWouldRefuseADump"],
+  ["other 1x15", "NetdumpWouldRefuseADump"],
+  ['netdump_dumps_total{outcome="complete"} 0 0 0 0 0 1x10', "KernelPanicked"],
+  ['netdump_dumps_total{outcome="timeout"} 3 3 3 3 3 4x10', "KernelPanicked"],
+  ['netdump_dumps_total{outcome="empty"} 3 3 3 3 3 4x10', ""],
+  ['netdump_heralds_refused_total{reason="client-port"} 0 0 0 0 0 7x10', "NetdumpRefusesClients"],
+  ['netdump_heralds_refused_total{reason="not-allowed"} 0 0 0 0 0 7x10', ""],
+  ['netdump_webhooks_total{result="failed"} 0 0 0 0 0 1x10', "NetdumpTellsNobody"],
+  ['netdump_hooks_total{result="timeout"} 0 0 0 0 0 1x10', "NetdumpTellsNobody"],
+  ['netdump_hooks_total{result="success"} 0 0 0 0 0 1x10', ""],
+];
+
+/** A scene as promtool plays it: whatever else is not said to fire does not. */
+function playOf([series, alert]: (typeof SCENES)[number]): string {
+  const split = series.indexOf(" ");
+  const [name, values] = [series.slice(0, split), series.slice(split + 1)];
+  const ready = /^(?:netdump_ready|other)$/.test(name) ? "" : `
+      - series: netdump_ready
+        values: 1x15`;
+  const labels = /\{(\w+)="([\w-]+)"\}/.exec(name);
+  const fires = (known: string) =>
+    known !== alert ? " []" : `
+          - exp_labels: ${labels === null ? "{}" : `{${labels[1]}: ${labels[2]}}`}`;
+  return `
+  - interval: 1m
+    input_series:
+      - series: '${name}'
+        values: ${values}${ready}
+    alert_rule_test:${
+    [...rules.matchAll(/alert: (\w+)/g)].map(([, known]) => `
+      - eval_time: 10m
+        alertname: ${known}
+        exp_alerts:${fires(known!)}`).join("")
+  }`;
+}
+
 skippable(
-  "promtool finds nothing wrong with the documented alerts",
+  "promtool finds nothing wrong with the documented alerts, and each fires when it is to",
   runs("promtool", "--version") ? undefined : "promtool is not installed",
   async () => {
     using temp = new TempDir("disk");
     const path = join(temp.path, "rules.yml");
     Deno.writeTextFileSync(path, rules);
     await output("promtool", ["check", "rules", path]);
+    const play = join(temp.path, "play.yml");
+    Deno.writeTextFileSync(play, `rule_files: [rules.yml]\ntests:${SCENES.map(playOf).join("")}\n`);
+    await output("promtool", ["test", "rules", play]);
   },
 );
