@@ -30,6 +30,30 @@ export type Family =
     | { readonly type: "histogram"; readonly histogram: HistogramCounts }
   );
 
+function family(
+  type: "counter" | "gauge",
+  name: string,
+  help: string,
+  value: number | readonly Sample[],
+): Family {
+  return { type, name, help, samples: typeof value === "number" ? [{ value }] : value };
+}
+
+/** A count that only grows. */
+export function counter(name: string, help: string, value: number | readonly Sample[]): Family {
+  return family("counter", name, help, value);
+}
+
+/** A value that goes up and down. */
+export function gauge(name: string, help: string, value: number | readonly Sample[]): Family {
+  return family("gauge", name, help, value);
+}
+
+/** Values by size. */
+export function histogram(name: string, help: string, counts: HistogramCounts): Family {
+  return { type: "histogram", name, help, histogram: counts };
+}
+
 /** The media type of what {@linkcode formatExposition} gives. */
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 

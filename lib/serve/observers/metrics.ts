@@ -5,8 +5,10 @@
  * @module
  */
 import { BURST_BOUNDS, type DumpRecord, LATENCY_BOUNDS_S, type ServerEvent } from "../events.ts";
-import { type Family, formatExposition, type HistogramCounts, type Sample } from "./exposition.ts";
-import type { ServerView, Weakness } from "./server_view.ts";
+import { Histogram, Tally } from "./counts.ts";
+import { counter, type Family, formatExposition, gauge, histogram } from "./exposition.ts";
+import { type Moment, momentFamilies } from "./moment_metrics.ts";
+import { ShippingMetrics } from "./shipping_metrics.ts";
 
 /** Running dumps whose last figures are kept; of more than these only the ends count. */
 const MOST_RUNNING = 4096;
@@ -19,12 +21,6 @@ export interface MetricsFacts {
   readonly deno: string;
   /** Unix time in seconds. */
   readonly startedS: number;
-}
-
-/** What a scrape is made of besides what was counted. */
-export interface Moment {
-  readonly view: ServerView;
-  readonly weaknesses: readonly Weakness[];
 }
 
 /** Figures that only grow, of one dump or of all. */
@@ -48,18 +44,14 @@ export class Metrics {
   readonly #webhooks = new Tally("delivered", "failed");
   readonly #counts = new Tally(
     ...["crashes", "dropped", "ignored", "removed", "resumed", "distrusted"],
-    ...["shipped", "shippedBytes", "shipProblems", "shipRemoved"],
   );
   readonly #durations = new Histogram(DURATION_BOUNDS_S);
   readonly #bursts = new Histogram(BURST_BOUNDS);
   readonly #latencies = new Histogram(LATENCY_BOUNDS_S);
   readonly #sizes = new Histogram(SIZE_BOUNDS_BYTES);
+  readonly #shipping = new ShippingMetrics();
   /** Whether the system's library moves datagrams; not known before receivers have tried it. */
   #isNative: boolean | undefined;
-  /** Whether the bucket of --ship took the last thing; not known before it was tried. */
-  #isShipping: boolean | undefined;
-  /** Dumps to be shipped; not known before the outbox was looked at. */
-  #pending: number | undefined;
 
   constructor(facts: MetricsFacts) {
     this.#facts = facts;
@@ -122,29 +114,11 @@ export class Metrics {
         this.#bursts.addAll(event.counts.bursts, event.counts.messages);
         this.#latencies.addAll(event.counts.latencies, event.counts.latencySumS);
         return;
-      case "ship-ready":
-        this.#isShipping = true;
-        return;
-      case "ship-pending":
-        this.#pending = event.dumps;
-        return;
-      case "shipped":
-        this.#isShipping = true;
-        this.#counts.add("shipped");
-        this.#counts.add("shippedBytes", event.sentBytes);
-        return;
-      case "ship-problem":
-        this.#counts.add("shipProblems");
-        if (event.info === null) this.#isShipping = false;
-        return;
-      case "ship-removed":
-        this.#counts.add("shipRemoved");
-        return;
       case "webhook":
         this.#webhooks.add(event.result.result);
         return;
       default:
-        return;
+        this.#shipping.observe(event);
     }
   }
 
@@ -153,8 +127,8 @@ export class Metrics {
     return formatExposition([
       ...this.#identity(),
       ...this.#counters(),
-      ...this.#shipping(),
-      ...gauges(moment),
+      ...this.#shipping.families(),
+      ...momentFamilies(moment),
     ]);
   }
 
@@ -230,63 +204,6 @@ export class Metrics {
       histogram("netdump_dump_size_bytes", "Distinct bytes of dumps that ended.", this.#sizes),
     ];
   }
-
-  /** Without --ship the counts stay 0, and nothing is known of a bucket. */
-  #shipping(): Family[] {
-    return [
-      counter("netdump_dumps_shipped_total", "Dumps that --ship stored.", this.#counts.get("shipped")),
-      counter("netdump_shipped_bytes_total", "Bytes that --ship sent.", this.#counts.get("shippedBytes")),
-      counter(
-        "netdump_ship_problems_total",
-        "What kept dumps from being shipped, each time it changed.",
-        this.#counts.get("shipProblems"),
-      ),
-      counter(
-        "netdump_dumps_ship_removed_total",
-        "Dumps whose local files --ship-keep removed.",
-        this.#counts.get("shipRemoved"),
-      ),
-      ...(this.#isShipping === undefined ? [] : [
-        gauge(
-          "netdump_ship_ready",
-          "1 if the bucket of --ship took what came last.",
-          Number(this.#isShipping),
-        ),
-      ]),
-      ...(this.#pending === undefined
-        ? []
-        : [gauge("netdump_ship_pending_dumps", "Dumps that wait to be shipped.", this.#pending)]),
-    ];
-  }
-}
-
-function gauges({ view, weaknesses }: Moment): Family[] {
-  const { sessions, mostSessions, receivers, addresses, room, descriptors } = view;
-  const stages = Object.entries(sessions).map(([stage, value]) => ({ labels: { stage }, value }));
-  return [
-    gauge("netdump_sessions", "Sessions, by stage.", stages),
-    gauge("netdump_sessions_limit", "Most sessions at once.", mostSessions),
-    gauge("netdump_receivers", "Receiver threads that run.", receivers),
-    gauge("netdump_listening_addresses", "Local addresses that HERALDs are taken on.", addresses.length),
-    ...(room === null ? [] : [
-      gauge("netdump_directory_free_bytes", "Bytes that are free where dumps go.", room.freeBytes),
-      gauge("netdump_directory_size_bytes", "Size of the file system that dumps go to.", room.totalBytes),
-      gauge("netdump_directory_reserved_bytes", "Bytes to be kept free (--min-free).", room.keptBytes),
-    ]),
-    ...(descriptors === null
-      ? []
-      : [gauge("netdump_descriptors_limit", "Files that the process may open.", descriptors)]),
-    gauge(
-      "netdump_ready",
-      "1 if a dump would be taken now.",
-      weaknesses.some(({ blocks }) => blocks) ? 0 : 1,
-    ),
-    gauge(
-      "netdump_readiness_problems",
-      "1 for each check of readiness that found something, as the log says.",
-      weaknesses.map(({ check }) => ({ labels: { check }, value: 1 })),
-    ),
-  ];
 }
 
 const FIGURES = ["receivedBytes", "messages", "resends", "savedPackets"] as const;
@@ -308,69 +225,4 @@ function hookOutcome(result: Extract<ServerEvent, { event: "hook" }>["result"]):
     case "failed":
       return "not-run";
   }
-}
-
-/** Counts by kind; all kinds are there from the beginning, at zero. */
-class Tally {
-  readonly #counts: Map<string, number>;
-
-  constructor(...kinds: string[]) {
-    this.#counts = new Map(kinds.map((kind) => [kind, 0]));
-  }
-
-  add(kind: string, count = 1): void {
-    this.#counts.set(kind, this.get(kind) + count);
-  }
-
-  get(kind: string): number {
-    return this.#counts.get(kind) ?? 0;
-  }
-
-  samples(label: string): Sample[] {
-    return Array.from(this.#counts, ([kind, value]) => ({ labels: { [label]: kind }, value }));
-  }
-}
-
-class Histogram implements HistogramCounts {
-  readonly bounds: readonly number[];
-  readonly counts: number[];
-  sum = 0;
-
-  constructor(bounds: readonly number[]) {
-    this.bounds = bounds;
-    this.counts = new Array<number>(bounds.length + 1).fill(0);
-  }
-
-  /** Adds what another has counted by the same bounds. */
-  addAll(counts: readonly number[], sum: number): void {
-    for (const [i, count] of counts.entries()) if (i < this.counts.length) this.counts[i]! += count;
-    this.sum += sum;
-  }
-
-  add(value: number): void {
-    const bucket = this.bounds.findIndex((bound) => value <= bound);
-    this.counts[bucket < 0 ? this.bounds.length : bucket]!++;
-    this.sum += value;
-  }
-}
-
-function family(
-  type: "counter" | "gauge",
-  name: string,
-  help: string,
-  value: number | readonly Sample[],
-): Family {
-  return { type, name, help, samples: typeof value === "number" ? [{ value }] : value };
-}
-
-function counter(name: string, help: string, value: number | readonly Sample[]): Family {
-  return family("counter", name, help, value);
-}
-
-function gauge(name: string, help: string, value: number | readonly Sample[]): Family {
-  return family("gauge", name, help, value);
-}
-
-function histogram(name: string, help: string, counts: HistogramCounts): Family {
-  return { type: "histogram", name, help, histogram: counts };
 }
