@@ -296,6 +296,7 @@ export const inspectCommand = {
     ["netdump inspect vmcore.w1.0", "what crashed, when and why, and is the dump whole"],
     ["netdump inspect /var/crash", "the dumps in a directory, newest first"],
     ["netdump inspect s3://dumps/fleet/", "dumps that were shipped to object storage"],
+    ["netdump inspect --group s3://dumps/fleet/", "equal panics across the fleet as one"],
     ["netdump inspect --dmesg vmcore.w1.0", "what the kernel last said"],
     ["netdump inspect --verify --json /var/crash/vmcore.*", "check dumps, one JSON object a line"],
     ["netdump inspect --virtual 0xffffffff81ca69a8 --length 4 vmcore.0", "memory of the crashed kernel"],

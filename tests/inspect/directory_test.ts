@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { join } from "@std/path";
 import { findDumps } from "../../lib/inspect/directory/find_dumps.ts";
 import { listDumps, type Selection } from "../../lib/inspect/directory/list_dumps.ts";
-import { DirectoryTable } from "../../lib/inspect/tell/directory_text.ts";
+import { directoryTable } from "../../lib/inspect/tell/directory_text.ts";
 import { signatureTag } from "../../lib/kerneldump/files/panic_signature.ts";
 import { type Style, styleFor } from "../../lib/text/style.ts";
 import { buildElfCore, buildMinidump } from "../kerneldump/synthetic.ts";
@@ -12,7 +12,7 @@ const MINIDUMP = minidumpWithMessages();
 
 /** The table of a directory, in one piece. */
 async function table(directory: string, style: Style, width: number | null): Promise<string> {
-  return new DirectoryTable(findDumps(directory), style, width).add(await listDirectory(directory));
+  return directoryTable(findDumps(directory), style, width).add(await listDirectory(directory));
 }
 
 /** A directory with a dump of every fate. */
@@ -238,7 +238,7 @@ Deno.test("a thousand names of one dump are one dump", async () => {
   );
 });
 
-Deno.test("DirectoryTable lines up, marks equal panics, and fits the terminal", async () => {
+Deno.test("directoryTable() lines up, marks equal panics, and fits the terminal", async () => {
   await withFiles(everyFate(), async (directory) => {
     const entries = await listDirectory(directory);
     const plain = (await table(directory, styleFor(false, true), null)).trimEnd().split("\n");
@@ -256,11 +256,11 @@ Deno.test("DirectoryTable lines up, marks equal panics, and fits the terminal", 
   });
 });
 
-Deno.test("DirectoryTable told in pieces has one head, and columns that only become wider", async () => {
+Deno.test("directoryTable() told in pieces has one head, and columns that only become wider", async () => {
   await withFiles(everyFate(), async (directory) => {
     const entries = await listDirectory(directory);
     const whole = await table(directory, styleFor(false, true), null);
-    const pieces = new DirectoryTable(findDumps(directory), styleFor(false, true), null);
+    const pieces = directoryTable(findDumps(directory), styleFor(false, true), null);
     const text = entries.map((entry) => pieces.add([entry])).join("");
     assertEquals(text.match(/HOST/g)?.length, 1);
     assertEquals(text.replace(/ +/g, " "), whole.replace(/ +/g, " "));

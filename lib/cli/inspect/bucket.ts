@@ -10,19 +10,20 @@ import { StoreError } from "../../archive/store_error.ts";
 import { SeekableZstdSource } from "../../bytes/zstd/seekable_source.ts";
 import { realFileSystem } from "../../os/file_system.ts";
 import { describeError } from "../../os/system_error.ts";
-import { toJsonLine } from "../../text/json.ts";
+import { told } from "../../inspect/tell/told.ts";
 import { escapeLine, quote } from "../../text/escape.ts";
-import { type Style } from "../../text/style.ts";
-import { formatTable } from "../../text/table.ts";
+import { type Column, GrowingTable } from "../../text/growing_table.ts";
+import { styleFor } from "../../text/style.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
 import { isInBucket, openBucket } from "../bucket.ts";
 import { ByteProgress } from "../byte_progress.ts";
 import { OperationError } from "../exit_status.ts";
+import { writeStdout } from "../output.ts";
 import type { Options } from "./options.ts";
+import { jsonLines, tellGroups, tellList } from "./telling.ts";
 
 /** Shells say by this status that SIGINT ended a program. */
 const SIGNALLED_BY_INTERRUPT = 130;
-const ALIGNMENTS = ["left", "right", "left", "right"] as const;
 
 /** Whether it names all dumps of a bucket or of a prefix, and not one object: it ends with a slash, or is a bucket alone. */
 export function isShelf(path: string): boolean {
@@ -30,7 +31,7 @@ export function isShelf(path: string): boolean {
 }
 
 /** The catalogue entries of a shelf that are asked for. */
-export function readShelf(path: string, options: Options): AsyncGenerator<CatalogueEntry> {
+function readShelf(path: string, options: Options): AsyncGenerator<CatalogueEntry> {
   const { store, prefix } = openBucket(path, options);
   const query = {
     sinceMs: options.since === undefined ? null : Date.now() - options.since,
@@ -41,32 +42,39 @@ export function readShelf(path: string, options: Options): AsyncGenerator<Catalo
   return readCatalogue(store, prefix, query);
 }
 
-/** The list of a shelf's dumps as text: JSON lines or a table. */
-export async function listShelf(path: string, options: Options, style: Style): Promise<string> {
-  const entries = await Array.fromAsync(readShelf(path, options));
-  if (options.json) return entries.map(({ all }) => toJsonLine(all) + "\n").join("");
-  if (entries.length === 0) return `No dumps in ${escapeLine(path)}\n`;
-  const rows = [["HOST", "NO.", "TIME (UTC)", "SIZE", "STATE", "PANIC", "CORE"], ...entries.map(row)];
-  return formatTable(rows, ALIGNMENTS, (cell, at) => at === 0 ? style.bold(cell) : cell).join("\n") + "\n";
+/**
+ * Tells what is asked about a shelf's dumps.
+ *
+ * @returns that it could be read
+ */
+export async function inspectShelf(path: string, options: Options): Promise<true> {
+  const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
+  const entries = readShelf(path, options);
+  const table = new GrowingTable(COLUMNS, style, null);
+  const format = (ready: readonly CatalogueEntry[]) =>
+    options.json ? jsonLines(ready.map(({ all }) => all)) : table.add(ready);
+  const count = options.group
+    ? await tellGroups(entries, options.json, style)
+    : await tellList(entries, format);
+  if (count === 0 && !options.json) await writeStdout(`No dumps in ${escapeLine(path)}\n`);
+  return true;
 }
+
+const COLUMNS: readonly Column<CatalogueEntry>[] = [
+  { head: "HOST", cell: ({ host }) => told(host) },
+  { head: "NO.", cell: ({ number }) => `${number ?? "-"}`, isRight: true },
+  { head: "TIME (UTC)", cell: ({ started }) => escapeLine(started.slice(0, 19).replace("T", " ")) },
+  { head: "SIZE", cell: ({ bytes }) => formatSize(bytes), isRight: true },
+  { head: "STATE", cell: ({ complete }) => complete ? "whole" : "PARTIAL" },
+  { head: "PANIC", cell: ({ panic }) => panic === null ? "-" : told(panic) },
+  { head: "CORE", cell: ({ core }) => core === null ? "-" : told(core) },
+];
 
 /** A catalogue tells whole dumps from partial ones, and nothing finer. */
 function wantedState(state: Options["state"]): boolean | null {
   if (state === undefined) return null;
   if (state === "whole" || state === "partial") return state === "whole";
   throw new OperationError(`A bucket has whole and partial dumps; --state ${state} is of directories`);
-}
-
-function row({ host, number, started, complete, bytes, panic, core }: CatalogueEntry): string[] {
-  return [
-    escapeLine(host),
-    `${number ?? "-"}`,
-    escapeLine(started.slice(0, 19).replace("T", " ")),
-    formatSize(bytes),
-    complete ? "whole" : "PARTIAL",
-    panic === null ? "-" : escapeLine(panic),
-    core === null ? "-" : escapeLine(core),
-  ];
 }
 
 /**

@@ -22,8 +22,8 @@ import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
 import { isInBucket, openObject } from "../bucket.ts";
-import { fetchObject, isShelf, listShelf, readShelf } from "./bucket.ts";
-import { inspectDirectory, type OpenDirectory, openDirectory, tellGroups } from "./directory.ts";
+import { fetchObject, inspectShelf, isShelf } from "./bucket.ts";
+import { inspectDirectory, type OpenDirectory, openDirectory } from "./directory.ts";
 import {
   checkBucketOptions,
   checkDirectoryOptions,
@@ -119,14 +119,6 @@ async function openDirectories(operands: readonly string[]): Promise<Map<string,
     opened.set(path, await openDirectory(path).catch((error: unknown) => ({ error })));
   }
   return opened;
-}
-
-/** @returns that it could be listed */
-async function inspectShelf(path: string, options: Options): Promise<true> {
-  const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
-  if (options.group) await tellGroups(readShelf(path, options), options, style);
-  else await writeStdout(await listShelf(path, options, style));
-  return true;
 }
 
 /** @returns whether the dump is good, as far as was asked */

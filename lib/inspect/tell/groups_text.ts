@@ -5,10 +5,10 @@
  */
 
 import { signatureTag } from "../../kerneldump/files/panic_signature.ts";
-import { escapeLine } from "../../text/escape.ts";
 import type { Style } from "../../text/style.ts";
 import { formatTable, truncate } from "../../text/table.ts";
 import type { PanicGroup } from "../panic_groups.ts";
+import { told } from "./told.ts";
 
 const HEADS = ["SAME", "DUMPS", "HOSTS", "FIRST (UTC)", "LAST (UTC)", "PANIC"];
 const ALIGNMENTS = ["left", "right"] as const;
@@ -25,7 +25,7 @@ export function formatGroups(groups: readonly PanicGroup[], style: Style): strin
     formatHosts(hosts),
     formatWhen(first),
     formatWhen(last),
-    panic === null ? "(no panic known)" : truncate(escapeLine(panic), PANIC_WIDTH),
+    panic === null ? "(no panic known)" : truncate(told(panic), PANIC_WIDTH),
   ]);
   const lines = formatTable([HEADS, ...rows], ALIGNMENTS, (cell, row) => row === 0 ? style.bold(cell) : cell);
   return lines.join("\n") + "\n";
@@ -33,10 +33,10 @@ export function formatGroups(groups: readonly PanicGroup[], style: Style): strin
 
 function formatHosts(hosts: readonly string[]): string {
   if (hosts.length === 0) return "-";
-  const named = hosts.slice(0, MOST_HOSTS).map(escapeLine).join(", ");
+  const named = hosts.slice(0, MOST_HOSTS).map(told).join(", ");
   return hosts.length > MOST_HOSTS ? `${named} and ${hosts.length - MOST_HOSTS} more` : named;
 }
 
 function formatWhen(time: string | null): string {
-  return time === null ? "-" : escapeLine(time.slice(0, 16).replace("T", " "));
+  return time === null ? "-" : told(time.slice(0, 16).replace("T", " "));
 }
