@@ -101,7 +101,7 @@ const found = ROOMS.filter((room) => {
 
 Deno.test("the regular expressions of the sources are found", () => {
   assert(found.length > 60, `${found.length} found`);
-  for (const place of ["kerneldump/files/info.ts", "text/escape.ts", "serve/store/dump_directory.ts"]) {
+  for (const place of ["kerneldump/files/read_info.ts", "text/escape.ts", "serve/store/dump_directory.ts"]) {
     assert(found.some((one) => one.place.startsWith(place)), place);
   }
 });

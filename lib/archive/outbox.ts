@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { looksLikeInfo, parseInfo } from "../kerneldump/files/info.ts";
+import { looksLikeInfo, MAX_INFO_BYTES, parseInfo } from "../kerneldump/files/read_info.ts";
 import { allDumpNames, INCOMPLETE_SUFFIX, isHostLabel, STATE_DIRECTORY } from "../kerneldump/files/names.ts";
 import type { FileSystem } from "../os/file_system.ts";
 import { errorCode } from "../os/system_error.ts";
@@ -19,8 +19,6 @@ const BEGUN_SUFFIX = ".begun";
 /** Directories below the dump directory that are looked into, and how deep they lie. */
 const MAX_DIRECTORIES = 10_000;
 const MAX_DEPTH = 16;
-/** An info file is far shorter. */
-const MAX_INFO_BYTES = 2 ** 20;
 
 /** A dump in the dump directory that has come to its end. */
 export interface FinalDump extends ShippedName {

@@ -9,7 +9,7 @@ import type { DebuggerStack } from "../kerneldump/ddb_text.ts";
 import type { ElfCore } from "../kerneldump/elf/elf_core.ts";
 import type { Compression, KernelDumpHeader, NewerKernelDumpHeader } from "../kerneldump/files/header.ts";
 import type { CoreText } from "../kerneldump/files/core_text.ts";
-import type { InfoFile } from "../kerneldump/files/info.ts";
+import type { InfoFile } from "../kerneldump/files/read_info.ts";
 import type { KernelDumpKey } from "../kerneldump/files/key.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { Minidump } from "../kerneldump/minidump/minidump.ts";

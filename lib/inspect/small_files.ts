@@ -5,7 +5,7 @@
  */
 
 import { type CoreText, parseCoreText } from "../kerneldump/files/core_text.ts";
-import { type InfoFile, parseInfo } from "../kerneldump/files/info.ts";
+import { type InfoFile, MAX_INFO_BYTES, parseInfo } from "../kerneldump/files/read_info.ts";
 import { decodeKernelDumpKey, type KernelDumpKey } from "../kerneldump/files/key.ts";
 import { readSpan } from "../bytes/source.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
@@ -17,12 +17,10 @@ import { decodeUtf8 } from "../text/utf8.ts";
 
 /** More than the largest key block. */
 const KEY_LIMIT = 2 ** 16;
-/** Info files are a few lines. */
-const INFO_LIMIT = 2 ** 20;
 
 /** Examines an info file. */
 export async function examineInfo(task: Task): Promise<Findings> {
-  const info = parseInfo(decodeUtf8(await task.container.source.read(0, INFO_LIMIT))) ?? null;
+  const info = parseInfo(decodeUtf8(await task.container.source.read(0, MAX_INFO_BYTES))) ?? null;
   const header = info === null ? null : factsOfInfo(task.name, info);
   const problems = [
     ...(info === null ? [CUT_AT_ONCE] : [...judgeInfo(info), ...judgeEnd(info)]),

@@ -5,7 +5,7 @@
  */
 
 import type { CoreText } from "../kerneldump/files/core_text.ts";
-import type { InfoFile } from "../kerneldump/files/info.ts";
+import type { InfoFile } from "../kerneldump/files/read_info.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import { panicSignature } from "../kerneldump/files/panic_signature.ts";
 import type { HeaderFacts, Summary, TextdumpFacts } from "./findings.ts";

@@ -10,7 +10,7 @@ import { decodeElfCore, isKernelDump, isProcessCore, segmentTable } from "./elf/
 import { hasElfMagic } from "./elf/elf_header.ts";
 import { looksLikeCoreText } from "./files/core_text.ts";
 import { hasKernelDumpMagic, KERNEL_DUMP_HEADER_SIZE } from "./files/header.ts";
-import { looksLikeInfo } from "./files/info.ts";
+import { looksLikeInfo } from "./files/read_info.ts";
 import { looksLikeKey } from "./files/key.ts";
 import { describeForeign, describeForeignCore } from "./foreign.ts";
 import { hasMinidumpMagic } from "./minidump/minidump.ts";

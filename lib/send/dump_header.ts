@@ -14,7 +14,7 @@ import {
   Magic,
   type NewerKernelDumpHeader,
 } from "../kerneldump/files/header.ts";
-import type { InfoFile } from "../kerneldump/files/info.ts";
+import type { InfoFile } from "../kerneldump/files/read_info.ts";
 import { decodeMinidump, hasMinidumpMagic, MINIDUMP_HEADER_SIZE } from "../kerneldump/minidump/minidump.ts";
 import { roundUp } from "../bytes/source.ts";
 import { MAX_KEY_SIZE } from "../protocol/message.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { parseInfo } from "../kerneldump/files/info.ts";
+import { parseInfo } from "../kerneldump/files/read_info.ts";
 import { decodeKernelDumpKey } from "../kerneldump/files/key.ts";
 import { MAX_KEY_SIZE } from "../protocol/message.ts";
 import { quote } from "../text/escape.ts";

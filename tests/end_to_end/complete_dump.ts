@@ -2,7 +2,7 @@
  * What a whole dump of one client looks like in the dump directory.
  */
 import { assert, assertEquals } from "@std/assert";
-import { parseInfo } from "../../lib/kerneldump/files/info.ts";
+import { parseInfo } from "../../lib/kerneldump/files/read_info.ts";
 import { sameBytes } from "../dump_data.ts";
 import type { ServerProcess } from "./server_process.ts";
 

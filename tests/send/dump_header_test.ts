@@ -5,7 +5,7 @@ import {
   type KernelDumpHeaderFields,
   Magic,
 } from "../../lib/kerneldump/files/header.ts";
-import { parseInfo } from "../../lib/kerneldump/files/info.ts";
+import { parseInfo } from "../../lib/kerneldump/files/read_info.ts";
 import {
   type DumpFacts,
   type HeaderOverrides,

@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { parseInfo } from "../../lib/kerneldump/files/info.ts";
+import { parseInfo } from "../../lib/kerneldump/files/read_info.ts";
 import { sameBytes } from "../dump_data.ts";
 import type { DumpScript } from "./dump_script.ts";
 

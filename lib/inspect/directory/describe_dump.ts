@@ -7,7 +7,7 @@
 import { basename, join } from "@std/path";
 import { panicSignature } from "../../kerneldump/files/panic_signature.ts";
 import { decodeKernelDumpHeader } from "../../kerneldump/files/header.ts";
-import { type InfoFile, parseInfo } from "../../kerneldump/files/info.ts";
+import { type InfoFile, MAX_INFO_BYTES, parseInfo } from "../../kerneldump/files/read_info.ts";
 import type { Problem } from "../../kerneldump/problem.ts";
 import { readSmallFile } from "../../os/small_file.ts";
 import { describeError } from "../../os/system_error.ts";
@@ -116,14 +116,12 @@ export function timeBeside({ directory, id, files }: DumpFiles): string | null {
 
 /** A header, and what follows one that has a newer version. */
 const HEADER_LIMIT = 2 ** 16;
-/** Info files are a few lines. */
-const INFO_LIMIT = 2 ** 20;
 
 function readInfo(directory: string, files: readonly string[]): InfoFile | undefined {
   const name = files.find((file) => file.startsWith("info."));
   if (name === undefined) return undefined;
   try {
-    return parseInfo(decodeUtf8(readSmallFile(join(directory, name), INFO_LIMIT)));
+    return parseInfo(decodeUtf8(readSmallFile(join(directory, name), MAX_INFO_BYTES)));
   } catch {
     return undefined;
   }

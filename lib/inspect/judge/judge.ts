@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InfoFile } from "../../kerneldump/files/info.ts";
+import type { InfoFile } from "../../kerneldump/files/read_info.ts";
 import { type Problem, problem } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
 import type { HeaderFacts } from "../findings.ts";

@@ -13,7 +13,7 @@ import {
   type KernelDumpHeader,
   type NewerKernelDumpHeader,
 } from "../../kerneldump/files/header.ts";
-import { type InfoFile, parseInfo } from "../../kerneldump/files/info.ts";
+import { type InfoFile, MAX_INFO_BYTES, parseInfo } from "../../kerneldump/files/read_info.ts";
 import { MAX_ENCRYPTED_KEY_SIZE } from "../../kerneldump/files/key.ts";
 import { type Problem, problem } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
@@ -32,8 +32,6 @@ export interface Companions {
   readonly problems: readonly Problem[];
 }
 
-/** An info file is a few lines; this bounds a file that only has its name. */
-const INFO_LIMIT = 1024 * 1024;
 const KEY_LIMIT = 4 * MAX_ENCRYPTED_KEY_SIZE;
 
 /** Names of the files that may lie beside a dump and are read with it. */
@@ -68,7 +66,7 @@ export function readCompanions(
       : given.get(beside)?.slice(0, limit) ?? null;
     return bytes === null ? null : { name: beside, bytes };
   };
-  const info = read("info", INFO_LIMIT);
+  const info = read("info", MAX_INFO_BYTES);
   const infoFile = info === null ? undefined : parseInfo(decodeUtf8(info.bytes));
   const kdh = read("kdh", KEY_LIMIT);
   const newer = kdh === null ? undefined : decodeNewerHeader(kdh.bytes);

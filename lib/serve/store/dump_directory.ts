@@ -4,7 +4,7 @@
  * @module
  */
 import { join, relative, SEPARATOR } from "@std/path";
-import { parseInfo } from "../../kerneldump/files/info.ts";
+import { parseInfo } from "../../kerneldump/files/read_info.ts";
 import { type FileSystem } from "../../os/file_system.ts";
 import { describeError, errorCode } from "../../os/system_error.ts";
 import { allDumpNames, boundsName, dumpNames, STATE_DIRECTORY } from "../../kerneldump/files/names.ts";

@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import { decodeKernelDumpHeader, type KernelDumpHeader } from "../../kerneldump/files/header.ts";
-import { parseInfo } from "../../kerneldump/files/info.ts";
+import { parseInfo } from "../../kerneldump/files/read_info.ts";
 import { dumpIndex, dumpNames, INCOMPLETE_SUFFIX } from "../../kerneldump/files/names.ts";
 import type { FileSystem } from "../../os/file_system.ts";
 import { errorCode } from "../../os/system_error.ts";

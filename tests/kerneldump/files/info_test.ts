@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decodeKernelDumpHeader, encodeKernelDumpHeader } from "../../../lib/kerneldump/files/header.ts";
-import { formatInfo, type InfoLines, looksLikeInfo, parseInfo } from "../../../lib/kerneldump/files/info.ts";
+import { formatInfo, type InfoLines } from "../../../lib/kerneldump/files/info.ts";
+import { looksLikeInfo, parseInfo } from "../../../lib/kerneldump/files/read_info.ts";
 import { JOURNAL_HEADER } from "../journal_header.ts";
 
 const CLIENT = { host: "w1", address: "192.0.2.7" };
