@@ -10,6 +10,7 @@ import { readCapture } from "./ddb_capture.ts";
 import { readDumpSymbols } from "./dump_symbols.ts";
 import { isKernelFile, readBuildId } from "./elf_identity.ts";
 import { type CodeFile, debugOf, dumpedBuildId, matchesDump, readFileSymbols } from "./kernel_files.ts";
+import { withPageTables } from "./full_dump_memory.ts";
 import { KernelGlobals } from "./kernel_globals.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import { type LinkerFile, readLinkerFiles } from "./linker_files.ts";
@@ -96,8 +97,8 @@ export async function openKernel(
 ): Promise<Kernel | null> {
   const machine = machineOf(architecture);
   if (machine === null) return null;
-  const kernelMemory = new KernelMemory(memory, machine.format);
   const file = await usableKernel(files.kernel, machine);
+  const kernelMemory = new KernelMemory(await virtualMemory(memory, machine, file), machine.format);
   const fromFile = file === null ? null : await readFileSymbols(file);
   const dumped = fromFile === null ? await readDumpSymbols(kernelMemory, machine.imageHeaders) : null;
   const symbols = fromFile ?? (dumped === null ? null : new SymbolTable(dumped.symbols, dumped.complete));
@@ -148,7 +149,16 @@ export async function fileMatches(
   const machine = machineOf(architecture);
   if (machine === null || await usableKernel(file, machine) === null) return false;
   const symbols = await readFileSymbols(file);
-  return symbols === null ? null : await matchesDump(file, symbols, new KernelMemory(memory, machine.format));
+  const virtual = await virtualMemory(memory, machine, file);
+  return symbols === null
+    ? null
+    : await matchesDump(file, symbols, new KernelMemory(virtual, machine.format));
+}
+
+/** By the kernel's file, if it is the one that crashed; else by what is in the dump. */
+async function virtualMemory(memory: Memory, machine: Machine, file: CodeFile | null): Promise<Memory> {
+  const byFile = file === null ? memory : await withPageTables(memory, machine, file);
+  return byFile === memory ? await withPageTables(memory, machine, null) : byFile;
 }
 
 async function readStack(

@@ -25,6 +25,8 @@ export type MemoryPiece =
 export interface Memory {
   /** Bits of an address, for printing: 32 or 64. */
   readonly addressBits: 32 | 64;
+  /** Physical ranges of a dump whose virtual addresses only the kernel's own page tables tell; else absent. */
+  readonly untranslated?: readonly { readonly start: bigint; readonly end: bigint }[];
   readPhysical(address: bigint, length: number): AsyncGenerator<MemoryPiece>;
   readVirtual(address: bigint, length: number): AsyncGenerator<MemoryPiece>;
 }

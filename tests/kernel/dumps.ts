@@ -4,6 +4,8 @@ import { readAtOf } from "../../lib/bytes/source.ts";
 import { readElfFile } from "../../lib/kernel/elf_file.ts";
 import { type Kernel, openKernel, type SymbolFiles, type ThreadStack } from "../../lib/kernel/kernel.ts";
 import type { CodeFile } from "../../lib/kernel/kernel_files.ts";
+import { readElfCore } from "../../lib/kerneldump/elf/elf_core.ts";
+import { elfMemory } from "../../lib/kerneldump/elf/elf_memory.ts";
 import { minidumpMemory } from "../../lib/kerneldump/memory.ts";
 import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
@@ -20,6 +22,13 @@ export async function openDumpedKernel(
   const minidump = decodeMinidump(core);
   const pageMap = await PageMap.read(readAt, minidump);
   return await openKernel(minidumpMemory({ readAt, minidump, pageMap }), minidump.architecture, files);
+}
+
+/** Opens the kernel of a full dump. */
+export async function openFullDump(core: Uint8Array, files: SymbolFiles = NO_FILES): Promise<Kernel | null> {
+  const readAt = readAtOf(core);
+  const elf = await readElfCore(readAt);
+  return await openKernel(elfMemory(readAt, elf), elf.machine, files);
 }
 
 /** A file of a kernel or module, with its debug file. */

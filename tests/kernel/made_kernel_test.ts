@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ThreadStack } from "../../lib/kernel/kernel.ts";
-import { allStacks, codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
+import { allStacks, codeFile, NO_FILES, openDumpedKernel, openFullDump } from "./dumps.ts";
 import { type GdbFrame, gdbFrames } from "./gdb.ts";
-import { madeMinidump } from "./made_dump.ts";
+import { fullDumpKinds, madeFullDump, madeMinidump } from "./made_dump.ts";
 import { type CrashedKernel, type MadeKernel, madeTest, TARGETS } from "./made_kernel.ts";
 
 /** The crashes that `made/kern.c` has. */
@@ -57,20 +57,24 @@ function plain(name: string | null): string | null {
   return name?.replace(/\..*$/, "") ?? null;
 }
 
-async function open(crashed: CrashedKernel, files: Files) {
+async function open(crashed: CrashedKernel, files: Files, full: string | null) {
   const { kernel, debug, module, moduleDebug } = crashed.made;
   const isDebug = files === "debug files";
-  return await openDumpedKernel(
-    madeMinidump(crashed),
-    files === "the dump alone" ? NO_FILES : {
-      kernel: await codeFile("kernel", kernel, isDebug ? debug : undefined),
-      module: (name) => codeFile(name, module, isDebug ? moduleDebug : undefined),
-    },
-  );
+  const symbols = files === "the dump alone" ? NO_FILES : {
+    kernel: await codeFile("kernel", kernel, isDebug ? debug : undefined),
+    module: (name: string) => codeFile(name, module, isDebug ? moduleDebug : undefined),
+  };
+  return full === null
+    ? await openDumpedKernel(madeMinidump(crashed), symbols)
+    : await openFullDump(await madeFullDump(crashed, full), symbols);
 }
 
-async function compare(crashed: CrashedKernel, frames: Map<number, readonly GdbFrame[]>, files: Files) {
-  const kernel = await open(crashed, files);
+async function compare(
+  crashed: CrashedKernel,
+  frames: Map<number, readonly GdbFrame[]>,
+  { files, full = null }: { files: Files; full?: string | null },
+) {
+  const kernel = await open(crashed, files, full);
   assert(kernel !== null);
   assertEquals(kernel.matches, files === "the dump alone" ? null : true);
   const stacks = await allStacks(kernel);
@@ -104,7 +108,7 @@ async function compareAll(
   for (const [i, [what, crashed]] of [...crashes].entries()) {
     for (const files of all) {
       try {
-        await compare(crashed, frames[i]!, files);
+        await compare(crashed, frames[i]!, { files });
       } catch (error) {
         throw new Error(`${what}, with ${files}`, { cause: error });
       }
@@ -143,6 +147,17 @@ for (const target of TARGETS) {
       await compareAll(crashes, made);
     },
   );
+}
+
+for (const target of TARGETS) {
+  for (const full of fullDumpKinds(target)) {
+    madeTest(`every thread of a full dump of ${full} is as gdb shows it`, { target }, async (made) => {
+      const crashed = await made.crash(2);
+      const [frames] = await gdbFrames(made, [crashed]);
+      // riscv64 kernels have no ELF header in memory, by which they could be found.
+      for (const files of ALL) await compare(crashed, frames!, { files, full });
+    });
+  }
 }
 
 /** Where the instructions of some functions begin. */

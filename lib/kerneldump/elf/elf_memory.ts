@@ -14,8 +14,13 @@ const PAGE_SIZE = 4096;
 
 /** The memory in a full dump. */
 export function elfMemory(readAt: ReadAt, core: ElfCore): Memory {
+  const ranges = core.segments.filter((segment) => hasPhysicalAddress(core, segment)).map((segment) => ({
+    start: segment.physicalAddress,
+    end: segment.physicalAddress + BigInt(segment.fileSize),
+  }));
   return {
     addressBits: core.class,
+    untranslated: ranges,
     async *readPhysical(address, length) {
       for (const [at, size] of pagewise(address, length, PAGE_SIZE)) {
         yield* readPhysicalPage(readAt, core, at, at, size);

@@ -20,6 +20,8 @@ extern char calltrap[], nmi_calltrap[], Xtimerint[], Xcpustop[], Xdblfault[], fa
 
 static char *const entries[] = { calltrap, Xtimerint, Xcpustop, nmi_calltrap, Xdblfault, fast_syscall_common };
 static const int numbers[] = { 12, 19, 23, 0 };
+/* Where the page tables begin: whoever writes the dump knows. */
+u_long KPML4phys;
 static unsigned char *broken;
 static unsigned char original;
 

@@ -20,6 +20,8 @@ void restore_signal(void);
 
 static char *const entries[] = { calltrap, Xtimerint, Xcpustop, nmi_calltrap, Xdblfault, Xint0x80_syscall };
 static const int numbers[] = { 12, 19, 23, 0 };
+/* Where the page tables begin, those of PAE or the others: whoever writes the dump knows. */
+u_long IdlePDPT, IdlePTD;
 static unsigned char *broken;
 static unsigned char original;
 

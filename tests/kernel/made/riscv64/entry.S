@@ -107,4 +107,9 @@ fork_trampoline:
 	call	fork_exit
 	unimp
 	.cfi_endproc
+	/* The page tables begin here: whoever writes the dump fills them in. */
+	.bss
+	.align	12
+pagetable_l1:
+	.space	4096
 	.section .note.GNU-stack,"",@progbits
