@@ -5,12 +5,13 @@
  */
 
 import { readAtOf, readSpan, type Source } from "../bytes/source.ts";
-import { type Kernel, openKernel, type ThreadStack } from "../kernel/kernel.ts";
+import { type Kernel, openKernel, type ThreadStack, withVirtualAddresses } from "../kernel/kernel.ts";
 import { placeOfMessage } from "../kernel/message_places.ts";
 import type { PanicExcerpt } from "../kerneldump/messages/message_text.ts";
 import type { ProcessDetails } from "../kernel/process_details.ts";
 import type { Process } from "../kernel/threads.ts";
 import type { Variable } from "../kernel/variables.ts";
+import type { Memory } from "../kerneldump/memory.ts";
 import { type Problem, problem } from "../kerneldump/problem.ts";
 import { SpoolFile } from "../os/spool_file.ts";
 import { quote } from "../text/escape.ts";
@@ -91,6 +92,30 @@ another directory`;
     return { kernel: null, problems: [] };
   } finally {
     spool?.close();
+    files.close();
+  }
+}
+
+/**
+ * The memory of a dump with its virtual addresses: those of a full dump are found by its kernel.
+ *
+ * @param kernel the kernel's file or a directory with it, if one was named
+ * @throws {SymbolFileError} if it cannot be used
+ */
+export async function readVirtualMemory(
+  memory: Memory,
+  architecture: string | null,
+  kernel: string | undefined,
+): Promise<Memory> {
+  if (memory.untranslated === undefined || architecture === null) return memory;
+  const files = await openSymbolFiles({ kernel });
+  try {
+    return await withVirtualAddresses(
+      memory,
+      architecture,
+      (await files.choose(memory, architecture)).kernel,
+    );
+  } finally {
     files.close();
   }
 }

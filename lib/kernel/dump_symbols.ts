@@ -15,7 +15,8 @@ import {
 } from "../kerneldump/elf/elf_header.ts";
 import { decodeBuildIdNote } from "./elf_identity.ts";
 import { decodeElfSymbols, type ElfSymbol, symbolSize } from "./elf_symbols.ts";
-import type { KernelMemory } from "./kernel_memory.ts";
+import type { KernelMemory, WordFormat } from "./kernel_memory.ts";
+import type { Machine } from "./machine/machine.ts";
 
 /** The symbols that a dump holds. */
 export interface DumpSymbols {
@@ -37,14 +38,13 @@ const Tag = { HASH: 4n, STRTAB: 5n, SYMTAB: 6n, STRSZ: 10n } as const;
 /**
  * Reads the symbols of the kernel in memory.
  *
- * @param headers where its ELF header may lie
  * @returns `null` if there are none
  */
 export async function readDumpSymbols(
   memory: KernelMemory,
-  headers: readonly bigint[],
+  { imageHeaders, bareImage }: Pick<Machine, "imageHeaders" | "bareImage">,
 ): Promise<DumpSymbols | null> {
-  for (const address of headers) {
+  for (const address of imageHeaders) {
     const image = await readImage(memory, address);
     if (image === null) continue;
     const whole = await readLoaderTable(memory, image);
@@ -56,14 +56,63 @@ export async function readDumpSymbols(
       return { symbols: global, complete: false, buildId: await readDumpedBuildId(memory, address, image) };
     }
   }
+  return bareImage === null ? null : await searchLoaderTable(memory, bareImage);
+}
+
+/** What is behind a kernel without a header is not known before it is found: its end is in the header. */
+async function searchLoaderTable(memory: KernelMemory, start: bigint): Promise<DumpSymbols | null> {
+  const { wordSize, littleEndian } = memory.format;
+  const header = { class: wordSize === 8 ? 64 : 32, byteOrder: littleEndian ? "little" : "big" } as const;
+  let missing = 0;
+  let left = MAX_TRIED_BYTES;
+  for (let at = start; at < start + SEARCHED_BYTES && missing < MAX_MISSING_PAGES; at += BigInt(PAGE_BYTES)) {
+    const page = await memory.read(at, PAGE_BYTES);
+    if (page === null) {
+      missing++;
+      continue;
+    }
+    for (const inside of likelySizes(page, memory.format, symbolSize(header.class))) {
+      const place = await findTable(memory, symbolSize(header.class), at + BigInt(inside));
+      if (place === null) continue;
+      left -= place.size + place.namesSize;
+      if (left < 0) return null;
+      const symbols = await readTable(memory, header, place);
+      if (symbols === null || symbols.length < FEW_SYMBOLS) continue;
+      return { symbols, complete: true, buildId: await readDumpedBuildId(memory, start, { header }) };
+    }
+  }
   return null;
+}
+
+/** A GENERIC kernel with its data takes 50 MiB. */
+const SEARCHED_BYTES = 2n ** 27n;
+/** Behind so many pages that are not mapped, or not dumped, the kernel is over. */
+const MAX_MISSING_PAGES = 256;
+/** Of what looks like a table and is none. */
+const MAX_TRIED_BYTES = 3 * MAX_TABLE_BYTES;
+/** A kernel has thousands. */
+const FEW_SYMBOLS = 20;
+
+/** Words of a page that may be the size of a symbol table: behind them the null symbol begins. */
+function* likelySizes(
+  page: Uint8Array,
+  { wordSize, littleEndian }: WordFormat,
+  entry: number,
+): Generator<number> {
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  for (let at = 0; at + wordSize <= page.byteLength; at += wordSize) {
+    const size = view.getUint32(littleEndian ? at : at + wordSize - 4, littleEndian);
+    if (size < 2 * entry || size > MAX_TABLE_BYTES || size % entry !== 0) continue;
+    const behind = page.subarray(at + wordSize, at + wordSize + entry);
+    if (behind.every((byte) => byte === 0)) yield at;
+  }
 }
 
 /** The note lies near the kernel's beginning: behind its headers, or behind a short text. */
 async function readDumpedBuildId(
   memory: KernelMemory,
   address: bigint,
-  { header }: Image,
+  { header }: { readonly header: Pick<ElfHeader, "byteOrder"> },
 ): Promise<string | null> {
   for (let page = 0; page < SEARCHED_PAGES; page++) {
     // A note at the end of a page goes on in the next one.
@@ -122,19 +171,44 @@ async function readLoaderTable(
   const word = BigInt(memory.format.wordSize);
   const padded = (address: bigint) => (address + word - 1n) / word * word;
   const ends = segments.filter((s) => s.type === LOAD).map((s) => s.virtualAddress + BigInt(s.memorySize));
-  const at = padded(ends.reduce((a, b) => b > a ? b : a, 0n));
-  const table = await readSized(memory, at);
-  if (table === null || table.byteLength % symbolSize(header.class) !== 0) return null;
-  const first = table.subarray(0, symbolSize(header.class));
-  if (first.byteLength === 0 || first.some((byte) => byte !== 0)) return null;
-  const strings = await readSized(memory, padded(at + word + BigInt(table.byteLength)));
-  return strings === null ? null : decodeElfSymbols(table, strings, header);
+  const end = padded(ends.reduce((a, b) => b > a ? b : a, 0n));
+  const place = await findTable(memory, symbolSize(header.class), end);
+  return place === null ? null : await readTable(memory, header, place);
 }
 
-async function readSized(memory: KernelMemory, at: bigint): Promise<Uint8Array | null> {
+/** Where a table and its names lie, and their sizes in bytes. */
+interface TablePlace {
+  readonly at: bigint;
+  readonly size: number;
+  readonly namesAt: bigint;
+  readonly namesSize: number;
+}
+
+/** Looks at both sizes and the null symbol, before megabytes are read. */
+async function findTable(memory: KernelMemory, entry: number, at: bigint): Promise<TablePlace | null> {
+  const word = BigInt(memory.format.wordSize);
+  const size = await readSize(memory, at);
+  if (size === null || size % entry !== 0) return null;
+  const namesAt = (at + word + BigInt(size) + word - 1n) / word * word;
+  const namesSize = await readSize(memory, namesAt);
+  const first = await memory.read(at + word, entry);
+  if (namesSize === null || first === null || first.some((byte) => byte !== 0)) return null;
+  return { at: at + word, size, namesAt: namesAt + word, namesSize };
+}
+
+async function readTable(
+  memory: KernelMemory,
+  header: Pick<ElfHeader, "class" | "byteOrder">,
+  { at, size, namesAt, namesSize }: TablePlace,
+): Promise<ElfSymbol[] | null> {
+  const table = await memory.read(at, size);
+  const names = await memory.read(namesAt, namesSize);
+  return table === null || names === null ? null : decodeElfSymbols(table, names, header);
+}
+
+async function readSize(memory: KernelMemory, at: bigint): Promise<number | null> {
   const size = await memory.word(at);
-  if (size === null || size === 0n || size > BigInt(MAX_TABLE_BYTES)) return null;
-  return await memory.read(at + BigInt(memory.format.wordSize), Number(size));
+  return size === null || size === 0n || size > BigInt(MAX_TABLE_BYTES) ? null : Number(size);
 }
 
 async function readDynamicTable(

@@ -129,7 +129,9 @@ async function mappedFrom(
   image: Image,
 ): Promise<Memory | null> {
   const kernel = new KernelMemory(imageMemory(memory, image), machine.format);
-  const dumped = symbols === null ? await readDumpSymbols(kernel, [image.virtual]) : null;
+  const dumped = symbols === null
+    ? await readDumpSymbols(kernel, { imageHeaders: [image.virtual], bareImage: null })
+    : null;
   const names = symbols ?? (dumped === null ? null : new SymbolTable(dumped.symbols, dumped.complete));
   for (const { symbol, tables, isTable } of roots) {
     const place = names?.find(symbol) ?? null;

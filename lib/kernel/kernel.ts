@@ -100,7 +100,7 @@ export async function openKernel(
   const file = await usableKernel(files.kernel, machine);
   const kernelMemory = new KernelMemory(await virtualMemory(memory, machine, file), machine.format);
   const fromFile = file === null ? null : await readFileSymbols(file);
-  const dumped = fromFile === null ? await readDumpSymbols(kernelMemory, machine.imageHeaders) : null;
+  const dumped = fromFile === null ? await readDumpSymbols(kernelMemory, machine) : null;
   const symbols = fromFile ?? (dumped === null ? null : new SymbolTable(dumped.symbols, dumped.complete));
   if (symbols === null) return null;
   const globals = new KernelGlobals(kernelMemory, symbols, fromFile === null ? null : file!.file);
@@ -159,6 +159,21 @@ export async function fileMatches(
 async function virtualMemory(memory: Memory, machine: Machine, file: CodeFile | null): Promise<Memory> {
   const byFile = file === null ? memory : await withPageTables(memory, machine, file);
   return byFile === memory ? await withPageTables(memory, machine, null) : byFile;
+}
+
+/**
+ * The memory of a dump with its virtual addresses, which a full dump has only by its kernel.
+ *
+ * @returns the same memory if it has them already, or they are not found
+ */
+export async function withVirtualAddresses(
+  memory: Memory,
+  architecture: string,
+  kernel: CodeFile | null,
+): Promise<Memory> {
+  const machine = machineOf(architecture);
+  if (machine === null) return memory;
+  return await virtualMemory(memory, machine, await usableKernel(kernel, machine));
 }
 
 async function readStack(

@@ -13,7 +13,7 @@ import { minidumpMemory } from "../../lib/kerneldump/memory.ts";
 import { decodeMinidump } from "../../lib/kerneldump/minidump/minidump.ts";
 import { PageMap } from "../../lib/kerneldump/minidump/page_map.ts";
 import { seededRandom } from "../helpers.ts";
-import { allStacks, openDumpedKernel } from "./dumps.ts";
+import { allStacks, openDumpedKernel, openFullDump } from "./dumps.ts";
 
 /** What one way of damage leaves. The dump is changed where it is, and mended behind: copies would be counted. */
 interface Damaged {
@@ -22,9 +22,11 @@ interface Damaged {
   readonly kernel: Uint8Array;
   readonly debug: Uint8Array;
   readonly module: Uint8Array;
+  /** A full dump instead of the minidump. */
+  readonly full?: Uint8Array;
 }
 
-const [directory, chainFile] = Deno.args;
+const [directory, chainFile, fullFile] = Deno.args;
 const read = (name: string) => Deno.readFileSync(`${directory}/${name}`);
 const sound: Damaged = {
   what: "nothing",
@@ -130,6 +132,38 @@ async function placeInDump(address: bigint): Promise<number | null> {
   return null;
 }
 
+/** A full dump cut, changed, and with segments beyond reason. */
+function* fullDumps(): Generator<Damaged> {
+  if (fullFile === undefined) return;
+  const full = Deno.readFileSync(fullFile);
+  yield { ...sound, what: "a full dump", full };
+  for (let round = 0; round < 12; round++) {
+    const at = round < 4 ? [0, 63, 4096, 0x800000][round]! : below(full.byteLength);
+    yield { ...sound, what: `a full dump cut at ${at}`, full: full.subarray(0, at) };
+  }
+  // Page tables and variables lie in the first part of the image and before it.
+  for (let round = 0; round < 30; round++) {
+    const changes = Array.from({ length: 300 }, () => 0x4a0000 + below(full.byteLength - 0x4a0000));
+    const kept = changes.map((at) => {
+      const byte = full[at]!;
+      full[at] = below(256);
+      return byte;
+    });
+    yield { ...sound, what: "a full dump changed", full };
+    for (let i = changes.length - 1; i >= 0; i--) full[changes[i]!] = kept[i]!;
+  }
+  const view = new DataView(full.buffer);
+  for (const field of [8, 24, 32, 40]) {
+    for (const value of [2n ** 64n - 1n, 2n ** 62n, 2n ** 45n, 0n]) {
+      const at = 64 + 56 + field;
+      const kept = view.getBigUint64(at, true);
+      view.setBigUint64(at, value, true);
+      yield { ...sound, what: `a full dump's segment has ${value} at ${field}`, full };
+      view.setBigUint64(at, kept, true);
+    }
+  }
+}
+
 function* chain(): Generator<Damaged> {
   yield { ...sound, what: "lists through all of memory", core: Deno.readFileSync(chainFile!) };
 }
@@ -144,13 +178,12 @@ async function codeFile(path: string, bytes: Uint8Array, debug: Uint8Array | nul
   }
 }
 
-async function ask({ core, kernel, debug, module }: Damaged): Promise<void> {
+async function ask({ core, kernel, debug, module, full }: Damaged): Promise<void> {
   const kernelFile = await codeFile("kernel", kernel, debug) ?? await codeFile("kernel", kernel, null);
   const moduleFile = await codeFile("crashme.ko", module, null);
-  const opened = await openDumpedKernel(core, {
-    kernel: kernelFile,
-    module: () => Promise.resolve(moduleFile),
-  })
+  const files = { kernel: kernelFile, module: () => Promise.resolve(moduleFile) };
+  const opening = full === undefined ? openDumpedKernel(core, files) : openFullDump(full, files);
+  const opened = await opening
     .catch((error) => {
       // A dump without its header is none.
       if (error instanceof SyntaxError) return null;
@@ -164,7 +197,7 @@ async function ask({ core, kernel, debug, module }: Damaged): Promise<void> {
 
 let slowest = { what: "", ms: 0 };
 let rounds = 0;
-for (const all of [cuts(), flips(), lies(), constants(), chain()]) {
+for (const all of [cuts(), flips(), lies(), constants(), chain(), fullDumps()]) {
   for await (const damaged of all) {
     const started = performance.now();
     try {

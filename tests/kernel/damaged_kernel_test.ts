@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readElfSymbols } from "../../lib/kernel/elf_symbols.ts";
-import { madeMinidump } from "./made_dump.ts";
+import { madeFullDump, madeMinidump } from "./made_dump.ts";
 import { toyBytes, toyDump, toyTest } from "./toy.ts";
 import { type CrashedKernel, madeTest, TARGETS } from "./made_kernel.ts";
 
@@ -20,7 +20,9 @@ madeTest(
     await Deno.writeFile(join(made.directory, "vmcore"), madeMinidump(crashed));
     const chain = join(made.directory, "chain");
     await Deno.writeFile(chain, madeMinidump(await withChain(crashed)));
-    await readDamaged(made.directory, chain);
+    const full = join(made.directory, "full");
+    await Deno.writeFile(full, await madeFullDump(crashed, "amd64"));
+    await readDamaged(made.directory, chain, full);
   },
 );
 
@@ -38,9 +40,9 @@ toyTest("a kernel with CTF and its dump damaged in any way are read in little ti
 });
 
 /** Reads the files of a directory in all the ways that the rounds have, in a process of its own. */
-async function readDamaged(directory: string, chain: string): Promise<void> {
+async function readDamaged(directory: string, chain: string, ...full: string[]): Promise<void> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--quiet", "--allow-all", ROUNDS, directory, chain],
+    args: ["run", "--no-prompt", "--quiet", "--allow-all", ROUNDS, directory, chain, ...full],
     stdin: "null",
   }).output();
   assert(code === 0, new TextDecoder().decode(stderr));

@@ -6,6 +6,7 @@
 
 import type { Examination } from "../../inspect/examine.ts";
 import { type Kind, whyUnreadable } from "../../inspect/findings.ts";
+import { readVirtualMemory } from "../../inspect/read_kernel.ts";
 import { formatCoreTextReport } from "../../inspect/tell/core_text_report.ts";
 import { formatHexDump } from "../../inspect/tell/hex_dump.ts";
 import { describeError } from "../../os/system_error.ts";
@@ -69,8 +70,11 @@ const REPORTED: readonly Kind[] = ["minidump", "elf-core", "textdump"];
  *
  * @returns whether all of it was there
  */
-export async function printMemory({ findings, memory }: Examination, options: Options): Promise<boolean> {
-  if (memory === null) {
+export async function printMemory(
+  { findings, memory: found }: Examination,
+  options: Options,
+): Promise<boolean> {
+  if (found === null) {
     const why = whyUnreadable(findings);
     throw new OperationError(
       `${quote(findings.file)} holds no memory${
@@ -78,6 +82,9 @@ export async function printMemory({ findings, memory }: Examination, options: Op
       }`,
     );
   }
+  const memory = options.virtual === undefined
+    ? found
+    : await readVirtualMemory(found, findings.elf?.machine ?? null, options.kernel);
   const address = options.virtual ?? options.physical ?? 0n;
   const space = 2n ** BigInt(memory.addressBits);
   if (address >= space) {

@@ -54,8 +54,10 @@ export function checkInspectOptions(options: Options, operands: readonly string[
     if (options.dmesg && !options.json) {
       throw new UsageError(`Option --${name} has no use with --dmesg, unless with --json`);
     }
-    // A report tells what crashinfo's does, by whichever symbols there are.
-    if (action !== undefined && !(action === "core-txt" && OF_SYMBOLS.includes(name))) {
+    // A report tells what crashinfo's does, by whichever symbols there are; a full dump's addresses take a kernel.
+    const ofAction = action === "core-txt" && OF_SYMBOLS.includes(name) ||
+      action === "virtual" && name === "kernel";
+    if (action !== undefined && !ofAction) {
       throw new UsageError(`Options --${action} and --${name} exclude each other`);
     }
   }

@@ -48,6 +48,7 @@ const RFLAGS_ALWAYS_SET = 2n;
 export const amd64: Machine = {
   format: FORMAT,
   imageHeaders: [0xffffffff80200000n],
+  bareImage: null,
   pc: "rip",
   stackPointer: "rsp",
   framePointer: "rbp",

@@ -48,6 +48,7 @@ const ENTRY = /^handle_(?:el(?:1h|0)_(?:sync|(irq|fiq)|serror)|serror|empty_exce
 export const arm64: Machine = {
   format: FORMAT,
   imageHeaders: [0xffff000000000000n],
+  bareImage: null,
   pc: "pc",
   stackPointer: "sp",
   framePointer: "x29",

@@ -36,6 +36,7 @@ const KERNEL_CODE = 0x20n;
 export const i386: Machine = {
   format: FORMAT,
   imageHeaders: [0x800000n, 0xc0400000n],
+  bareImage: null,
   pc: "eip",
   stackPointer: "esp",
   framePointer: "ebp",

@@ -58,6 +58,8 @@ export interface Machine {
   readonly format: WordFormat;
   /** Where the kernel's ELF header lies in memory. */
   readonly imageHeaders: readonly bigint[];
+  /** Where the kernel begins in memory without its ELF header; `null` where it always has it. */
+  readonly bareImage: bigint | null;
   readonly pc: string;
   readonly stackPointer: string;
   readonly framePointer: string;

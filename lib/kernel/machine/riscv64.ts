@@ -57,6 +57,7 @@ const FAULTS = new Set([0, 1, 4, 5, 6, 7, 12, 13, 15]);
 export const riscv64: Machine = {
   format: FORMAT,
   imageHeaders: [0xffffffc000000000n],
+  bareImage: 0xffffffc000000000n,
   pc: "pc",
   stackPointer: "sp",
   framePointer: "s0",
