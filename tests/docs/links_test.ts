@@ -1,4 +1,4 @@
-/** Every link between pages leads somewhere, to its heading too. */
+/** Every link between pages leads somewhere, to its heading too, and every test that a page names is there. */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 
@@ -42,6 +42,14 @@ for (const page of [...own, ...pages(join(ROOT, "docs"))]) {
     }
   });
 }
+
+Deno.test("the tests that pages name are there", () => {
+  for (const page of [...own, ...pages(join(ROOT, "docs"))]) {
+    for (const [, name = ""] of Deno.readTextFileSync(page).matchAll(/`([\w/]+_test\.ts)`/g)) {
+      assert(exists(join(ROOT, "tests", name)) || exists(join(ROOT, name)), `${page} names ${name}`);
+    }
+  }
+});
 
 function exists(path: string): boolean {
   try {
