@@ -125,16 +125,39 @@ Deno.test("nothing is kept without permission to write, beside a few dumps, or o
 Deno.test("facts that are none are left out", async () => {
   await withFiles(manyDumps(), async (directory) => {
     const found = findDumps(directory);
-    const [first, second] = found.dumps as [DumpFiles, DumpFiles];
-    const kept = KeptEntries.open(found, "1", true, () => Date.now() + 3_600_000);
+    const [first] = found.dumps as [DumpFiles];
+    const look = lookAt(first)!;
     const good = await describeDump(first, null, "glance");
-    await kept.read(first, lookAt(first)!, () => Promise.resolve(good));
-    await kept.read(second, lookAt(second)!, () => Promise.resolve({ state: "whole" } as Facts));
-    kept.save(found);
-    kept.close();
-    const again = KeptEntries.open(found, "1", false);
-    assertNotEquals(again.find(first, lookAt(first)!), undefined);
-    assertEquals(again.find(second, lookAt(second)!), undefined);
-    again.close();
+    /** What is kept of these facts. */
+    const keep = async (facts: unknown) => {
+      const kept = KeptEntries.open(found, "1", true, () => Date.now() + 3_600_000);
+      await kept.read(first, look, () => Promise.resolve(facts as Facts));
+      kept.save(found);
+      kept.close();
+      const again = KeptEntries.open(found, "1", false);
+      const read = again.find(first, look);
+      again.close();
+      return read;
+    };
+    assertEquals(await keep(good), good);
+    assertEquals(await keep({ ...good, complete: null, number: null, time: null, layers: ["gzip"] }), {
+      ...{ ...good, complete: null, number: null, time: null, layers: ["gzip"] },
+    });
+    const wrong: [keyof Facts, unknown][] = [
+      ...Object.keys(good).filter((key) => key !== "complete").map((key): [keyof Facts, unknown] => [
+        key as keyof Facts,
+        { is: "something else" },
+      ]),
+      ["kind", "\x1b[31mminidump"],
+      ["layers", ["\n"]],
+      ["time", "2026-01-01T00:00:00Z\x1b"],
+      ["size", -0.5],
+      ["complete", "yes"],
+      ["state", "WHOLE"],
+      ["problems", [{ code: 1, message: "x" }]],
+    ];
+    for (const [key, value] of wrong) {
+      assertEquals(await keep({ ...good, [key]: value }), undefined, `${key} ${JSON.stringify(value)}`);
+    }
   });
 });

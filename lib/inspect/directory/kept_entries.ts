@@ -171,12 +171,39 @@ function keyOf({ below, files }: DumpFiles): string {
   return `${below}/${files[0]}`;
 }
 
+/** Words of ours: kinds and layers are shown as they are. */
+const WORD = /^[a-z-]{1,30}$/;
+const TIME = /^[-+]?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+/** Whether a value is what was written: the directory's owner may have made it up. */
 function isFacts(value: unknown): value is Facts {
-  const facts = value as Partial<Facts> | null;
-  return typeof facts === "object" && facts !== null && STATES.some((state) => state === facts.state) &&
-    typeof facts.kind === "string" && typeof facts.size === "number" &&
-    Array.isArray(facts.layers) && Array.isArray(facts.problems) &&
-    [facts.host, facts.time, facts.panic, facts.signature].every((text) =>
-      text === null || typeof text === "string"
-    );
+  if (typeof value !== "object" || value === null) return false;
+  const {
+    host,
+    number,
+    time,
+    timeOfCrash,
+    size,
+    layers,
+    kind,
+    panic,
+    signature,
+    state,
+    complete,
+    problems,
+    timeZoned,
+  } = value as Partial<Record<keyof Facts, unknown>>;
+  const isWord = (word: unknown) => typeof word === "string" && WORD.test(word);
+  return [host, panic, signature].every((text) => text === null || typeof text === "string") &&
+    [number, size].every((count) => count === null || Number.isSafeInteger(count)) && size !== null &&
+    (time === null || (typeof time === "string" && TIME.test(time))) &&
+    [timeOfCrash, timeZoned, complete ?? false].every((flag) => typeof flag === "boolean") &&
+    isWord(kind) && Array.isArray(layers) && layers.every(isWord) &&
+    STATES.some((known) => known === state) && Array.isArray(problems) && problems.every(isProblem);
+}
+
+function isProblem(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { code, message } = value as Record<string, unknown>;
+  return typeof code === "string" && typeof message === "string";
 }
