@@ -61,7 +61,8 @@ export class DenoSocket implements DatagramSocket {
     return this.#acks.queue;
   }
 
-  async receive(taker: DatagramTaker): Promise<void> {
+  /** @param endsItself whether the taker sees by itself where a burst ends */
+  async receive(taker: DatagramTaker, endsItself = false): Promise<void> {
     this.#taker = taker;
     const { loop } = this.#shared;
     while (!this.#closed) {
@@ -82,7 +83,8 @@ export class DenoSocket implements DatagramSocket {
         this.#datagram.size = byteLength;
         const waiting = taker.take(this.#datagram);
         if (waiting !== undefined) await waiting;
-        if (taker.gathered > 0 || this.acks.length > 0) this.#watch();
+        // Whatever it brought: what is held back for a while is looked at where a burst ends.
+        if (!endsItself) this.#watch();
       }
       loop.spend(1);
       if (loop.spent) await loop.turn();

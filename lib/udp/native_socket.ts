@@ -104,7 +104,7 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
 
   receive(taker: DatagramTaker): Promise<void> {
     this.#taker = taker;
-    return this.#socket.receive(this);
+    return this.#socket.receive(this, true);
   }
 
   flush(copies: 1 | 2): void {

@@ -26,6 +26,8 @@ class Taker implements DatagramTaker {
   readonly written: number[][] = [];
   readonly strangers: Peer[] = [];
   gathered = 0;
+  /** Whether what it takes has to be written. */
+  gathers = true;
   mayWait = false;
   /** What a session does at the end of a burst. */
   onEnd: () => void = () => {};
@@ -36,7 +38,7 @@ class Taker implements DatagramTaker {
   take({ bytes, view, size }: Datagram): Promise<void> | undefined {
     assertEquals(size < 2 || bytes[size - 1] === view.getUint8(1), true);
     this.taken.push(view.getUint8(0));
-    this.gathered++;
+    if (this.gathers) this.gathered++;
     const { waiting } = this;
     this.waiting = undefined;
     this.#wake();
@@ -105,6 +107,25 @@ for (const [kind, [open, isThere]] of Object.entries(KINDS)) {
       await taker.until(() => taker.written.flat().length === count);
       const expected = Array.from({ length: count }, (_, i) => i);
       assertEquals([taker.taken, taker.written.flat()], [expected, expected]);
+    }
+    socket.close();
+    await received;
+  });
+
+  test("a socket tells where a burst ends that brought nothing to be written or acked", async (sockets) => {
+    using client = bind();
+    const socket = sockets.bind(ADDRESS, 0, peerOf(client));
+    const to = { transport: "udp", hostname: ADDRESS, port: socket.port } as const;
+    const taker = new Taker();
+    taker.gathers = false;
+    const received = socket.receive(taker);
+    for (const [i, count] of [1, 3, 50].entries()) {
+      const taken = taker.taken.length + count;
+      let ends = 0;
+      taker.onEnd = () => void (taker.taken.length === taken && ends++);
+      for (let k = 0; k < count; k++) await client.send(datagram(k), to);
+      await taker.until(() => ends > 0);
+      assertEquals(taker.taken.length, taken, `burst ${i}`);
     }
     socket.close();
     await received;
