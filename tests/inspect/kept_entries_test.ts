@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Facts } from "../../lib/inspect/directory/entry.ts";
 import { describeDump } from "../../lib/inspect/directory/describe_dump.ts";
 import { type DumpFiles, findDumps } from "../../lib/inspect/directory/find_dumps.ts";
