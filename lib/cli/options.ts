@@ -153,7 +153,7 @@ export const serveOptions = {
   ship: {
     value: shelf,
     defaultInWords: "off",
-    help: "ship finished dumps to object storage, s3://BUCKET[/PREFIX]",
+    help: "ship finished dumps to object storage",
   },
   ...storeOptions,
   "ship-rate": { value: size, defaultInWords: "no limit", help: "bytes shipped a second while dumps arrive" },
@@ -193,7 +193,7 @@ export const sendOptions = {
   },
   header: { value: file(), defaultInWords: "kdh.* beside VMCORE", help: "kernel dump header to send" },
   key: { value: file(), defaultInWords: "key.* beside VMCORE", help: "key of an encrypted dump to send" },
-  force: { help: "send FILE even if it is recognized as no dump" },
+  force: { help: "send VMCORE even if it is recognized as no dump" },
   hostname: { value: text("NAME"), help: "host name for a header built anew" },
   panic: { value: text("TEXT"), help: "panic string for a header built anew" },
   arch: { value: text("ARCH"), help: "architecture for a header built anew, such as amd64" },
@@ -243,7 +243,7 @@ export const inspectOptions = {
   variable: {
     value: text("NAME"),
     repeatable: true,
-    help: "print a global variable of the kernel; several: repeat it",
+    help: "print a global variable of the kernel",
   },
   spool: {
     value: directory,

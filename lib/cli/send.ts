@@ -11,7 +11,7 @@ import type { DumpElsewhere } from "../send/load_dump.ts";
 import { sendDump, type SendJob, type SendResult, type Watch } from "../send/send_dump.ts";
 import { toJsonLine } from "../text/json.ts";
 import { escapeLine, quote } from "../text/escape.ts";
-import { formatDuration, formatSize } from "../text/units.ts";
+import { formatCount, formatDuration, formatSize } from "../text/units.ts";
 import { isInBucket, openObject } from "./bucket.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { keepOnly } from "./permissions.ts";
@@ -126,7 +126,7 @@ function showProgress(path: string, { sender, dataSize }: Watch): ProgressBar {
     doneBytes: sender.acknowledgedBytes,
     totalBytes: dataSize,
     elapsedMs: performance.now() - startedAt,
-    note: sender.counters.resends === 0 ? "" : `${sender.counters.resends} resends`,
+    note: sender.counters.resends === 0 ? "" : formatCount(sender.counters.resends, "resend"),
   }));
 }
 
@@ -134,14 +134,18 @@ function showProgress(path: string, { sender, dataSize }: Watch): ProgressBar {
 export function summaryLines(result: SendResult): string[] {
   const { bytesAcknowledged, durationMs, resends, messages, answeredBy, file } = result;
   const figures = `${formatSize(bytesAcknowledged)} in ${formatDuration(durationMs)}, ` +
-    `${formatSize(result.bytesPerSecond)}/s, ${messages} messages, ${resends} resends`;
+    `${formatSize(result.bytesPerSecond)}/s, ${formatCount(messages, "message")}, ${
+      formatCount(resends, "resend")
+    }`;
   const lines = result.finished
     ? [`Sent ${file} to ${answeredBy}: ${figures}`]
     : [`Not finished: ${figures}`];
   if (result.neverAcknowledged > 0) {
     lines.push(
-      `${result.neverAcknowledged} messages were taken for acknowledged by the kernel's 32-bit masks, but no ack of theirs ` +
-        "came: the server may have holes there",
+      `By the kernel's 32-bit masks ${
+        formatCount(result.neverAcknowledged, "message")
+      } passed for acknowledged without an ack ` +
+        "of its own: the server may have holes there",
     );
   }
   return lines;

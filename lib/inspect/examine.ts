@@ -307,8 +307,10 @@ function judgeName({ name, companions }: Task): Problem[] {
 
 function judgeIdentity({ identity }: OpenedLayers): Problem[] {
   if (identity.kind !== "unknown") return [];
-  const hint = identity.hint === null ? "" : `: it is ${identity.hint}`;
-  return [problem("unrecognized", `This is nothing that belongs to a kernel dump${hint}`)];
+  const message = identity.hint === null
+    ? "This is nothing that belongs to a kernel dump"
+    : `This is not read as a kernel dump: it is ${identity.hint}`;
+  return [problem("unrecognized", message)];
 }
 
 function kindOf({ identity }: OpenedLayers): Kind {

@@ -76,6 +76,11 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
 }
 
+/** A number of things for people: `1 dump`, `2 dumps`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A byte count for people, exact bytes beside it: `36.0 KiB (36864 bytes)`. */
 export function formatBytes(bytes: number): string {
   return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${bytes} bytes)`;

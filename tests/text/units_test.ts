@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { formatDuration, formatSize, parseDuration, parseSize } from "../../lib/text/units.ts";
+import { formatCount, formatDuration, formatSize, parseDuration, parseSize } from "../../lib/text/units.ts";
 
 const SIZES: [text: string, sizeBytes: number][] = [
   ["0", 0],
@@ -112,3 +112,7 @@ for (const [durationMs, text] of FORMATTED_DURATIONS) {
   Deno.test(`formatDuration() writes ${durationMs} ms as ${text}`, () =>
     assertEquals(formatDuration(durationMs), text));
 }
+
+Deno.test("formatCount() has one of a thing, and some or none of them", () => {
+  assertEquals([0, 1, 2].map((count) => formatCount(count, "dump")), ["0 dumps", "1 dump", "2 dumps"]);
+});

@@ -5,7 +5,7 @@
  */
 import { escapeLine, quote } from "../../text/escape.ts";
 import { formatRanges } from "../../text/ranges.ts";
-import { formatDuration, formatSize } from "../../text/units.ts";
+import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
 import type { DumpRecord, EventOf, RemovedDump, ServerEvent } from "../events.ts";
 
 /** Importance, least first. */
@@ -87,7 +87,7 @@ export function describeEvent(event: ServerEvent): string {
     case "directory":
       return describeDirectory(event);
     case "capacity":
-      return `There is room for ${event.dumps} dumps at once` +
+      return `There is room for ${formatCount(event.dumps, "dump")} at once` +
         (event.descriptors === null ? "" : `; the process may open ${event.descriptors} files`);
     case "client-setup":
       return `A FreeBSD client needs: ${event.dumpon} (on 13 and later with -i 0 to come before the disk)`;
@@ -139,7 +139,7 @@ export function describeEvent(event: ServerEvent): string {
     case "pace":
       return describePace(event);
     case "run":
-      return `Stored ${event.run.messages} messages from number ${event.run.seqno} on`;
+      return `Stored ${formatCount(event.run.messages, "message")} from number ${event.run.seqno} on`;
     case "completed":
       return `Completed dump from client ${who(event.dump)} (${path(event.dump)}): ${extent(event.dump)}`;
     case "incomplete":
@@ -169,13 +169,13 @@ export function describeEvent(event: ServerEvent): string {
     case "webhook":
       return event.result.result === "delivered"
         ? `The webhook took the dump (status ${event.result.status}, try ${event.result.tries})`
-        : `The webhook did not take the dump, tried ${event.result.tries} times: ${
+        : `The webhook did not take the dump, tried ${formatCount(event.result.tries, "time")}: ${
           escapeLine(event.result.reason)
         }`;
     case "ship-ready":
       return `Finished dumps are shipped to ${escapeLine(event.bucket)} at ${escapeLine(event.endpoint)}`;
     case "ship-pending":
-      return `${event.dumps} dumps are to be shipped`;
+      return `${formatCount(event.dumps, "dump")} to be shipped`;
     case "shipped":
       return `Shipped ${event.complete ? "" : "incomplete "}dump ${
         escapeLine(`${event.directory}/${event.info}`)
@@ -194,8 +194,8 @@ export function describeEvent(event: ServerEvent): string {
       return `Programs that go on by themselves: ${event.running}; that did not get to run: ${event.waiting}`;
     case "lines-left-out":
       return event.reason === "rate"
-        ? `${event.count} lines were left out: strangers provoke too many`
-        : `${event.count} lines were left out: they were not read or could not be written`;
+        ? `Left out ${formatCount(event.count, "line")}: strangers provoke too many`
+        : `Left out ${formatCount(event.count, "line")}: nobody read them, or they could not be written`;
   }
 }
 
@@ -210,7 +210,9 @@ function describeDirectory({ directory, freeBytes, minFreeBytes }: EventOf<"dire
 function describePace({ receiver, counts }: EventOf<"pace">): string {
   const runs = counts.bursts.reduce((sum, count) => sum + count, 0);
   const meanMs = counts.latencySumS / runs * 1000;
-  return `Receiver ${receiver} stored ${counts.messages} messages in ${runs} writes, ` +
+  return `Receiver ${receiver} stored ${formatCount(counts.messages, "message")} in ${
+    formatCount(runs, "write")
+  }, ` +
     `${(counts.messages / runs).toFixed(1)} at a time, within ${meanMs.toFixed(2)} ms on average`;
 }
 
@@ -254,9 +256,9 @@ function describeHook({ program, result }: EventOf<"hook">): string {
 function extent(dump: DumpRecord): string {
   const saved = dump.savedPackets === 0
     ? ""
-    : `; ${dump.savedPackets} packets were saved that early acks would have lost`;
+    : `; saved ${formatCount(dump.savedPackets, "packet")} that early acks would have lost`;
   return `${formatSize(dump.receivedBytes)} in ${formatDuration(dump.durationMs)}, ${rate(dump)}, ` +
-    `${dump.resends} resends${saved}`;
+    `${formatCount(dump.resends, "resend")}${saved}`;
 }
 
 function who(dump: DumpRecord): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { escapeLine } from "../../text/escape.ts";
-import { formatSize } from "../../text/units.ts";
+import { formatCount, formatSize } from "../../text/units.ts";
 import type { ServerEvent } from "../events.ts";
 import type { Board } from "./board.ts";
 
@@ -112,10 +112,8 @@ export class ServiceNotifier {
     const { running } = this.#board;
     const rates = running.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
     const rate = rates.reduce((sum, rate) => sum + rate, 0);
-    const dumps = running.length === 0
-      ? "Waiting for clients"
-      : `${running.length} ${running.length === 1 ? "dump" : "dumps"}` +
-        (rates.length === 0 ? "" : `, ${formatSize(Math.round(rate))}/s`);
+    const dumps = running.length === 0 ? "Waiting for clients" : formatCount(running.length, "dump") +
+      (rates.length === 0 ? "" : `, ${formatSize(Math.round(rate))}/s`);
     const text = [dumps, ...this.#problems.values()].join("; ");
     return escapeLine(text).slice(0, MOST_STATUS);
   }

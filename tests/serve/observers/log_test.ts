@@ -74,10 +74,10 @@ Deno.test("Log bounds the lines that anyone can provoke, and tells how many were
   assertEquals(lines.length, 100);
   clock.nowMs += 1000;
   for (let i = 0; i < 1000; i++) log.observe(PROVOKED);
-  assertMatch(lines[100]!, /warning: 900 lines were left out: strangers provoke too many$/);
+  assertMatch(lines[100]!, /warning: Left out 900 lines: strangers provoke too many$/);
   assertEquals(lines.length, 100 + 1 + 20);
   log.tellLeftOut();
-  assertMatch(lines[121]!, /warning: 980 lines were left out: strangers provoke too many$/);
+  assertMatch(lines[121]!, /warning: Left out 980 lines: strangers provoke too many$/);
 });
 
 Deno.test("Log never leaves out what nobody can provoke", () => {
@@ -85,7 +85,7 @@ Deno.test("Log never leaves out what nobody can provoke", () => {
   for (let i = 0; i < 200; i++) log.observe(PROVOKED);
   for (let i = 0; i < 200; i++) log.observe(MINE);
   assertEquals(lines.filter((line) => line.endsWith("Waiting for clients.")).length, 200);
-  assertEquals(lines.filter((line) => /100 lines were left out/.test(line)).length, 1);
+  assertEquals(lines.filter((line) => /Left out 100 lines: /.test(line)).length, 1);
 });
 
 Deno.test("Log goes on when the clock is set back", () => {
@@ -104,5 +104,5 @@ Deno.test("Log tells how many lines were left out in time, whether or not anothe
   const keepAlive = setInterval(() => {}, 10);
   while (lines.length === 100) await new Promise((resolve) => setTimeout(resolve, 20));
   clearInterval(keepAlive);
-  assertMatch(lines[100]!, /warning: 10 lines were left out: strangers provoke too many$/);
+  assertMatch(lines[100]!, /warning: Left out 10 lines: strangers provoke too many$/);
 });

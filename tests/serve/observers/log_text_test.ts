@@ -93,7 +93,7 @@ const LINES: readonly (readonly [event: ServerEvent, level: string, text: string
     { event: "completed", ...FINISHED, dump: { ...DUMP, savedPackets: 7 } },
     "info",
     "Completed dump from client w1 [192.0.2.7] (lab/vmcore.w1.3): 1.00 MiB in 2.0 s, 512 KiB/s, 2 resends; " +
-    "7 packets were saved that early acks would have lost",
+    "saved 7 packets that early acks would have lost",
   ],
   [
     {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatDuration, formatSize } from "../../../text/units.ts";
+import { formatCount, formatDuration, formatSize } from "../../../text/units.ts";
 import type { DumpRecord } from "../../events.ts";
 import type { EndedDump, RunningDump, TimedRefusal } from "../board.ts";
 import type { Weakness } from "../server_view.ts";
@@ -31,7 +31,7 @@ export function statusPage(status: Status, refreshes = true): string {
   const { view, weaknesses, running } = status;
   const stored = status.stored?.filter((dump) => !running.some((one) => isOf(one, dump))) ?? null;
   const isReady = !weaknesses.some(({ blocks }) => blocks);
-  const title = `netdump: ${isReady ? "ready" : "NOT READY"}, ${count(running.length, "dump")} running`;
+  const title = `netdump: ${isReady ? "ready" : "NOT READY"}, ${formatCount(running.length, "dump")} running`;
   return page(
     title,
     fragment`<header><h1>netdump</h1>
@@ -327,8 +327,4 @@ function state(word: string): Html {
 
 function time(iso: string | null): string {
   return iso === null ? "" : iso.replace("T", " ").replace(/(?::\d\d(?:\.\d{3})?)?Z$/, "");
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
