@@ -79,7 +79,8 @@ export async function readProcesses(globals: KernelGlobals): Promise<Process[]> 
   /** By which list each was found last. */
   const seen = new Map<bigint, number>();
   let lists = 0;
-  const budget = { threads: MAX_THREADS, damaged: MAX_DAMAGED };
+  const threads = new Set<bigint>();
+  let damaged = 0;
   const processes: Process[] = [];
   /** Follows a list to its end or to where it closes; entries of other lists are passed over. */
   const walk = async (from: bigint, next: bigint, zombie: boolean) => {
@@ -89,10 +90,10 @@ export async function readProcesses(globals: KernelGlobals): Promise<Process[]> 
       if (found === list) break;
       seen.set(at, list);
       if (found !== undefined) continue;
-      if (seen.size > MAX_PROCESSES || budget.damaged <= 0) break;
-      const process = await readProcess(globals, offsets, { address: at, zombie, budget });
+      if (seen.size > MAX_PROCESSES || damaged >= MAX_DAMAGED) break;
+      const process = await readProcess(globals, offsets, { address: at, zombie, seen: threads });
       if (process !== null) processes.push(process);
-      else if (budget.damaged-- <= 0) break;
+      else damaged++;
     }
   };
   await walk(first, BigInt(offsets.list), false);
@@ -135,19 +136,22 @@ async function hashChains(globals: KernelGlobals): Promise<(readonly [head: bigi
   return [...new Set(heads)].map((head) => [head, next]);
 }
 
-/** @returns `null` if it is not there, or cannot be a process */
+/**
+ * Reads a process with its threads, as far as they are not other ones' already.
+ *
+ * @returns `null` if it is not there, or cannot be a process
+ */
 async function readProcess(
   { memory }: KernelGlobals,
   offsets: Offsets,
-  { address, zombie, budget }: { address: bigint; zombie: boolean; budget: { threads: number } },
+  { address, zombie, seen }: { address: bigint; zombie: boolean; seen: Set<bigint> },
 ): Promise<Process | null> {
   const process = await Struct.read(memory, address, [offsets.pid, offsets.comm, offsets.threads]);
   const pid = process.int(offsets.pid);
   if (pid === null || pid < 0 || pid > MAX_PID) return null;
   const threads: Thread[] = [];
-  const seen = new Set<bigint>();
   let at = process.word(offsets.threads);
-  while (at !== null && at !== 0n && !seen.has(at) && budget.threads-- > 0) {
+  while (at !== null && at !== 0n && !seen.has(at) && seen.size < MAX_THREADS) {
     seen.add(at);
     const thread = await Struct.read(memory, at, [offsets.tid, offsets.name, offsets.oncpu, offsets.plist]);
     const tid = thread.int(offsets.tid);
