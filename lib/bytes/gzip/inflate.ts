@@ -5,7 +5,13 @@
  * @module
  */
 
-import { buildPrefixCode, decodeLongCode, LOOKUP_BITS, type PrefixCode } from "./prefix_code.ts";
+import {
+  buildPrefixCode,
+  decodeLongCode,
+  emptyPrefixCode,
+  LOOKUP_BITS,
+  type PrefixCode,
+} from "./prefix_code.ts";
 
 /** Bytes of history that a copy can reach. */
 const HISTORY = 32768;
@@ -36,12 +42,15 @@ const DISTANCE_BASE = Uint16Array.of(
 const DISTANCE_BITS = Uint8Array.of(
   0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 0, 0);
 const END_OF_BLOCK = 256;
+/** Lengths that a block may give: 5 bits and 257, 5 bits and 1. */
+const MOST_LENGTHS = 288 + 32;
 const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 const FIXED_LENGTHS = buildPrefixCode(
   Array.from({ length: 288 }, (_, symbol) => symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8),
+  emptyPrefixCode(),
 )!;
-const FIXED_DISTANCES = buildPrefixCode(new Uint8Array(32).fill(5))!;
+const FIXED_DISTANCES = buildPrefixCode(new Uint8Array(32).fill(5), emptyPrefixCode())!;
 
 /** Runs up to this length, of the zeros that dumps are full of, are faster in a loop than in a call. */
 const SHORT_RUN = 32;
@@ -49,9 +58,22 @@ const SHORT_RUN = 32;
 /** What {@linkcode Inflater.step} stopped for. */
 export type InflateStep = "input" | "output" | "end" | "truncated" | "corrupt";
 
-/** Memory for the output of one stream after another. */
-export function inflaterOutput(): Uint8Array {
-  return new Uint8Array(HISTORY + PIECE + LONGEST_COPY);
+/** Memory for one stream after another. */
+export interface InflaterMemory {
+  readonly output: Uint8Array;
+  /** The codes of a block: of the lengths of the others, of literals and lengths, of distances. */
+  readonly codes: readonly [PrefixCode, PrefixCode, PrefixCode];
+  /** Lengths of the codes: of the first, of the others. */
+  readonly lengths: readonly [Uint8Array, Uint8Array];
+}
+
+/** New memory. */
+export function inflaterMemory(): InflaterMemory {
+  return {
+    output: new Uint8Array(HISTORY + PIECE + LONGEST_COPY),
+    codes: [emptyPrefixCode(), emptyPrefixCode(), emptyPrefixCode()],
+    lengths: [new Uint8Array(LENGTH_ORDER.length), new Uint8Array(MOST_LENGTHS)],
+  };
 }
 
 /** Inflates a stream, step by step, from the input it is given. */
@@ -65,6 +87,7 @@ export class Inflater {
   #hold = 0;
   #held = 0;
 
+  readonly #memory: InflaterMemory;
   readonly #output: Uint8Array;
   #out = 0;
   #taken = 0;
@@ -75,9 +98,10 @@ export class Inflater {
   #stored = 0;
   #lastBlock = false;
 
-  /** @param output from {@linkcode inflaterOutput}; what an earlier stream left there cannot be reached */
-  constructor(output: Uint8Array = inflaterOutput()) {
-    this.#output = output;
+  /** @param memory of earlier streams; what they left there cannot be reached */
+  constructor(memory: InflaterMemory = inflaterMemory()) {
+    this.#memory = memory;
+    this.#output = memory.output;
   }
 
   /** How much of the given input is not used yet, whole bytes. */
@@ -165,11 +189,12 @@ export class Inflater {
     const lengthCount = this.#bits(5) + 257;
     const distanceCount = this.#bits(5) + 1;
     const orderCount = this.#bits(4) + 4;
-    const own = new Uint8Array(LENGTH_ORDER.length);
-    for (const symbol of LENGTH_ORDER.slice(0, orderCount)) own[symbol] = this.#bits(3);
-    const code = buildPrefixCode(own);
+    const { codes, lengths: [own, memory] } = this.#memory;
+    own.fill(0);
+    for (let i = 0; i < orderCount; i++) own[LENGTH_ORDER[i]!] = this.#bits(3);
+    const code = buildPrefixCode(own, codes[0]);
     if (code === undefined || lengthCount > 286 || distanceCount > 30) return false;
-    const all = new Uint8Array(lengthCount + distanceCount);
+    const all = memory.subarray(0, lengthCount + distanceCount);
     for (let at = 0; at < all.byteLength;) {
       const symbol = this.#symbol(code);
       if (symbol < 0) return false;
@@ -177,15 +202,18 @@ export class Inflater {
         all[at++] = symbol;
         continue;
       }
-      const [value, repeat] = symbol === 16
-        ? [all[at - 1], 3 + this.#bits(2)]
-        : [0, symbol === 17 ? 3 + this.#bits(3) : 11 + this.#bits(7)];
+      const value = symbol === 16 ? all[at - 1] : 0;
+      const repeat = symbol === 16
+        ? 3 + this.#bits(2)
+        : symbol === 17
+        ? 3 + this.#bits(3)
+        : 11 + this.#bits(7);
       if (value === undefined || at + repeat > all.byteLength) return false;
       all.fill(value, at, at + repeat);
       at += repeat;
     }
-    const lengths = buildPrefixCode(all.subarray(0, lengthCount));
-    const distances = buildPrefixCode(all.subarray(lengthCount));
+    const lengths = buildPrefixCode(all.subarray(0, lengthCount), codes[1]);
+    const distances = buildPrefixCode(all.subarray(lengthCount), codes[2]);
     if (lengths === undefined || distances === undefined || all[END_OF_BLOCK] === 0) return false;
     this.#inBlock = { lengths, distances };
     return true;

@@ -6,7 +6,7 @@
 
 import type { NativeDecoder } from "../native_decoder.ts";
 import type { Source } from "../source.ts";
-import { Inflater } from "./inflate.ts";
+import { Inflater, type InflaterMemory } from "./inflate.ts";
 
 const PIECE_BYTES = 2 ** 17;
 /** Streams may be tiny and many: no more is taken at first. */
@@ -23,14 +23,14 @@ export interface InflateEnd {
 /**
  * Inflates what begins at `start`. Each piece is good only until the next one is asked for.
  *
- * @param output memory that one stream after another uses
+ * @param memory that one stream after another uses
  */
 export async function* inflate(
   source: Source,
   start: number,
-  output: Uint8Array,
+  memory: InflaterMemory,
 ): AsyncGenerator<Uint8Array, InflateEnd> {
-  const inflater = new Inflater(output);
+  const inflater = new Inflater(memory);
   let pieceBytes = FIRST_PIECE_BYTES;
   let position = start;
   for (;;) {

@@ -11,7 +11,7 @@ import { decodeEitherWay } from "../decode_either_way.ts";
 import { decodeMetered } from "../metered_source.ts";
 import { type NativeDecoder, nativeDecoder } from "../native_decoder.ts";
 import { isGarbage, type StreamEnd } from "../stream_end.ts";
-import { inflaterOutput } from "./inflate.ts";
+import { type InflaterMemory, inflaterMemory } from "./inflate.ts";
 import { inflate, type InflateEnd, inflateNatively } from "./inflate_source.ts";
 
 const FIXED_HEADER_BYTES = 10;
@@ -71,9 +71,9 @@ type InflateFrom = (start: number) => AsyncGenerator<Uint8Array, InflateEnd>;
 /** The native decoder's way until it refuses a body: a source that cannot go back must not begin again for each. */
 function bodies(source: Source, native: NativeDecoder | undefined): InflateFrom {
   let usable = native;
-  let output: Uint8Array | undefined;
+  let memory: InflaterMemory | undefined;
   return async function* (start) {
-    const own = () => inflate(source, start, output ??= inflaterOutput());
+    const own = () => inflate(source, start, memory ??= inflaterMemory());
     if (usable === undefined) return yield* own();
     let surplusBytes = 0;
     const end = yield* decodeEitherWay(inflateNatively(source, start, usable), own, {

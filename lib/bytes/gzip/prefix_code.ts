@@ -18,13 +18,31 @@ export interface PrefixCode {
   readonly sorted: Uint16Array;
 }
 
+/** The most symbols that an alphabet of deflate has. */
+const MOST_SYMBOLS = 288;
+
+/** Memory for a code. */
+export function emptyPrefixCode(): PrefixCode {
+  return {
+    lookup: new Uint16Array(1 << LOOKUP_BITS),
+    counts: new Uint16Array(MAX_BITS + 1),
+    sorted: new Uint16Array(MOST_SYMBOLS),
+  };
+}
+
+/** The next code of each length, and where its symbol goes: for one call at a time. */
+const codes = new Uint16Array(MAX_BITS + 2);
+const places = new Uint16Array(MAX_BITS + 2);
+
 /**
  * Builds a code from the lengths of its symbols' codes, 0 for a symbol that does not occur.
  *
+ * @param memory what it is built in: blocks may be tiny and millions
  * @returns `undefined` if the lengths name more codes than there can be, or fewer (but for a single code)
  */
-export function buildPrefixCode(lengths: ArrayLike<number>): PrefixCode | undefined {
-  const counts = new Uint16Array(MAX_BITS + 1);
+export function buildPrefixCode(lengths: ArrayLike<number>, memory: PrefixCode): PrefixCode | undefined {
+  const { lookup, counts, sorted } = memory;
+  counts.fill(0);
   for (let symbol = 0; symbol < lengths.length; symbol++) counts[lengths[symbol]!]!++;
   const used = lengths.length - counts[0]!;
   counts[0] = 0;
@@ -34,14 +52,12 @@ export function buildPrefixCode(lengths: ArrayLike<number>): PrefixCode | undefi
     if (free < 0) return undefined;
   }
   if (free > 0 && used > 1) return undefined;
-  const codes = new Uint16Array(MAX_BITS + 2);
-  const places = new Uint16Array(MAX_BITS + 2);
+  codes[1] = places[1] = 0;
   for (let bits = 1; bits <= MAX_BITS; bits++) {
     codes[bits + 1] = (codes[bits]! + counts[bits]!) << 1;
     places[bits + 1] = places[bits]! + counts[bits]!;
   }
-  const sorted = new Uint16Array(used);
-  const lookup = new Uint16Array(1 << LOOKUP_BITS);
+  lookup.fill(0);
   for (let symbol = 0; symbol < lengths.length; symbol++) {
     const bits = lengths[symbol]!;
     if (bits === 0) continue;
@@ -50,7 +66,7 @@ export function buildPrefixCode(lengths: ArrayLike<number>): PrefixCode | undefi
     if (bits > LOOKUP_BITS) continue;
     for (let at = code; at < lookup.length; at += 1 << bits) lookup[at] = symbol << 4 | bits;
   }
-  return { lookup, counts, sorted };
+  return memory;
 }
 
 /**
