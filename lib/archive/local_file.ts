@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { closeSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync } from "node:fs";
+import { readFully } from "../os/read_fully.ts";
 import type { LocalFile } from "./content.ts";
 
 /** A file that is open: close it. */
@@ -29,13 +30,8 @@ export function openLocalFile(path: string): OpenLocalFile {
   return {
     sizeBytes: opened.size,
     read(offset, sizeBytes) {
-      const bytes = new Uint8Array(sizeBytes);
-      let filled = 0;
-      while (filled < sizeBytes) {
-        const count = readSync(fd, bytes, filled, sizeBytes - filled, offset + filled);
-        if (count === 0) throw new Error(`${path} became shorter while it was read`);
-        filled += count;
-      }
+      const bytes = readFully(fd, new Uint8Array(sizeBytes), offset);
+      if (bytes.length < sizeBytes) throw new Error(`${path} became shorter while it was read`);
       return bytes;
     },
     checkUnchanged() {

@@ -16,6 +16,9 @@ export const ExitStatus = {
 /** One of {@linkcode ExitStatus}'s numbers. */
 export type ExitStatus = typeof ExitStatus[keyof typeof ExitStatus];
 
+/** What shells call it when a signal ended a program: 128, and the signal's number. */
+export const SignalStatus = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143, SIGBREAK: 149 } as const;
+
 /** An operation that failed for a reason the user can understand: one line, no stack trace, status 1. */
 export class OperationError extends Error {
   override readonly name = "OperationError";

@@ -25,7 +25,7 @@ import { leastRoom } from "../serve/store/space.ts";
 import { StateDirectory, StateDirectoryError } from "../serve/store/state_directory.ts";
 import { type ServerParts, type ServerSettings, Supervisor } from "../serve/supervisor.ts";
 import { quote } from "../text/escape.ts";
-import { ExitStatus, OperationError } from "./exit_status.ts";
+import { ExitStatus, OperationError, SignalStatus } from "./exit_status.ts";
 import { Operations } from "./operations.ts";
 import type { serveCommand, serveOptions, Values } from "./options.ts";
 import type { Invocation } from "./parse.ts";
@@ -38,9 +38,6 @@ const RESCAN_MS = 30_000;
 /** A server that stops waits this long for programs, and for its log to be read. */
 const HOOK_PATIENCE_MS = 5000;
 const LOG_PATIENCE_MS = 1000;
-/** Shells say by this status that a signal ended a program. */
-const SIGNALLED = 128;
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 } as const;
 
 /** Runs `netdump serve` until a signal ends it. */
 export async function runServe({ options }: Invocation<typeof serveCommand>): Promise<ExitStatus> {
@@ -271,14 +268,14 @@ function announce(
 
 /** Resolves when a signal asks the server to stop; a second one ends it at once. */
 function stopSignal(): Promise<undefined> {
-  const signals: (keyof typeof SIGNALS)[] = Deno.build.os === "windows"
+  const signals: (keyof typeof SignalStatus)[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   const signalled = Promise.withResolvers<undefined>();
   let isStopping = false;
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
-      if (isStopping) Deno.exit(SIGNALLED + SIGNALS[signal]);
+      if (isStopping) Deno.exit(SignalStatus[signal]);
       isStopping = true;
       signalled.resolve(undefined);
     });

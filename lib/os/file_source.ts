@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { MAX_READ_BYTES, type Source } from "../bytes/source.ts";
+import { readFully } from "./read_fully.ts";
 
 /** A regular file or a block device. */
 export class FileSource implements Source {
@@ -45,13 +46,7 @@ export class FileSource implements Source {
 
   /** Reads into memory that is there, as much as it holds; gives the part of it that was filled. */
   readInto(bytes: Uint8Array, offset: number): Uint8Array {
-    let filled = 0;
-    while (filled < bytes.byteLength) {
-      const count = readSync(this.#fd, bytes, filled, bytes.byteLength - filled, offset + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return bytes.subarray(0, filled);
+    return readFully(this.#fd, bytes, offset);
   }
 
   close(): void {

@@ -6,6 +6,7 @@
  */
 import fs from "node:fs";
 import { lockFile } from "./lock_file.ts";
+import { readFully } from "./read_fully.ts";
 import { errorCode } from "./system_error.ts";
 
 /** What is at a path, not following a symbolic link. */
@@ -90,15 +91,8 @@ export const realFileSystem: FileSystem = {
       done += written;
     }
   },
-  read(fd, bytes, at, length, position) {
-    let done = 0;
-    while (done < length) {
-      const count = fs.readSync(fd, bytes, at + done, length - done, position + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
-  },
+  read: (fd, bytes, at, length, position) =>
+    readFully(fd, bytes.subarray(at, at + length), position).byteLength,
   truncate: (fd, sizeBytes) => fs.ftruncateSync(fd, sizeBytes),
   sizeOf: (fd) => fs.fstatSync(fd).size,
   sync: (fd) =>

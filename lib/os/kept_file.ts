@@ -10,12 +10,12 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
-  readSync,
   type Stats,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { readFully } from "./read_fully.ts";
 
 /** Permission bits by which others could write. */
 const WRITABLE_BY_OTHERS = 0o022;
@@ -74,13 +74,7 @@ export class KeptFile {
   /** Its text, but no more than so many bytes of it. */
   read(mostBytes: number): string {
     const bytes = new Uint8Array(Math.min(fstatSync(this.#fd).size, mostBytes));
-    let filled = 0;
-    while (filled < bytes.byteLength) {
-      const count = readSync(this.#fd, bytes, filled, bytes.byteLength - filled, filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return new TextDecoder().decode(bytes.subarray(0, filled));
+    return new TextDecoder().decode(readFully(this.#fd, bytes, 0));
   }
 
   /** Puts another text in the place of its own, as far as the disk takes it. */

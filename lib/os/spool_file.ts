@@ -4,8 +4,9 @@
  * @module
  */
 
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import type { Source } from "../bytes/source.ts";
+import { readFully } from "./read_fully.ts";
 
 const PIECE_BYTES = 2 ** 20;
 
@@ -59,13 +60,7 @@ export class SpoolFile implements Source {
   // deno-lint-ignore require-await
   async read(offset: number, length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(Math.max(0, Math.min(length, this.#size - offset)));
-    let found = 0;
-    while (found < bytes.byteLength) {
-      const count = readSync(this.#fd, bytes, found, bytes.byteLength - found, offset + found);
-      if (count === 0) break;
-      found += count;
-    }
-    return bytes.subarray(0, found);
+    return readFully(this.#fd, bytes, offset);
   }
 
   close(): void {

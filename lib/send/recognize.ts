@@ -8,8 +8,8 @@ import type { Source } from "../bytes/source.ts";
 import { StreamSource } from "../bytes/stream_source.ts";
 import { decompressGzip } from "../bytes/gzip/member.ts";
 import { decompressZstd } from "../bytes/zstd/frame.ts";
-import { searchDeviceImage } from "../kerneldump/device/device_search.ts";
-import { readNewerDeviceImage } from "../kerneldump/device/newer_device.ts";
+import { SECTOR_SIZES } from "../kerneldump/device/device_image.ts";
+import { searchDevice } from "../kerneldump/device/device_search.ts";
 import { findDumpPartition } from "../kerneldump/device/partitions.ts";
 import { identify, type Identity, SAMPLE_END_SIZE, SAMPLE_START_SIZE } from "../kerneldump/identify.ts";
 import { FileSource } from "../os/file_source.ts";
@@ -50,7 +50,7 @@ export async function refuseWhatIsNoDump(
     const end = await file.read(Math.max(0, size - SAMPLE_END_SIZE), SAMPLE_END_SIZE);
     const identity = identify({ name, start, end, size });
     // More than a header in its sector: the dump follows it.
-    const followed = identity.kind === "kernel-dump-header" && size > LARGEST_SECTOR;
+    const followed = identity.kind === "kernel-dump-header" && size > Math.max(...SECTOR_SIZES);
     const known = followed ? NO_DUMPS["device-image"]! : whatInstead(identity);
     if (known !== null || identity.kind === "unknown") {
       return known ?? (await holdsDevice(file, size) ? NO_DUMPS["device-image"] : null);
@@ -64,14 +64,9 @@ export async function refuseWhatIsNoDump(
   throw new SendError(`Cannot send ${quote(path)}: it is ${what}; --force sends it all the same`);
 }
 
-const LARGEST_SECTOR = 4096;
-
 function whatInstead(identity: Identity): string | null {
   return identity.kind === "unknown" ? identity.hint : NO_DUMPS[identity.kind] ?? null;
 }
-
-/** What begins and ends like nothing is searched this far for a dump device: the image of a disk may have one in it. */
-const SEARCH_LIMIT = 256 * 2 ** 20;
 
 /** The windows of a search, which keeps none of them, are read into the same memory: it would pile up faster than it is freed. */
 const WINDOW_BYTES = 2 ** 20;
@@ -82,10 +77,7 @@ async function holdsDevice(file: Source, size: number): Promise<boolean> {
     file instanceof FileSource && length === WINDOW_BYTES
       ? Promise.resolve(file.readInto(window, offset))
       : file.read(offset, length);
-  if (await findDumpPartition(readAt, size) !== undefined) return true;
-  const image = await searchDeviceImage(readAt, size, SEARCH_LIMIT) ??
-    await readNewerDeviceImage(readAt, size, SEARCH_LIMIT);
-  return image !== undefined;
+  return (await findDumpPartition(readAt, size) ?? await searchDevice(readAt, size)) !== undefined;
 }
 
 /** The first bytes of a dump as they are below one compression, and which that is. */

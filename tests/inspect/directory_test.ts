@@ -42,6 +42,18 @@ function everyFate(): Record<string, Uint8Array | string> {
   };
 }
 
+Deno.test("listDumps() lists what other programs compressed beside what belongs to it", async () => {
+  const { "vmcore.w1.0": dump, ...beside } = receivedDump("w1.0", MINIDUMP);
+  const bzip2 = "BZh91AY&SY";
+  await withFiles({ ...beside, "vmcore.w1.0.bz2": bzip2, "vmcore.xz": dump! }, async (directory) => {
+    const entries = await listDirectory(directory);
+    assertEquals(entries.map(({ file, host, number }) => [file, host, number]).sort(), [
+      ["vmcore.w1.0.bz2", "w1", 0],
+      ["vmcore.xz", null, null],
+    ]);
+  });
+});
+
 Deno.test("listDumps() lists dumps newest first, partial and orphaned ones as what they are", async () => {
   await withFiles(everyFate(), async (directory, path) => {
     Deno.symlinkSync("vmcore.w1.1", path("vmcore.w1.last"));
@@ -214,11 +226,11 @@ Deno.test("findDumps() looks into directories below, not into hidden ones, and f
 Deno.test("findDumps() says what it did not look into: a tree without end, more directories than there can be", async () => {
   await withFiles({}, async (directory, path) => {
     Deno.mkdirSync(path(Array(7).fill("deeper").join("/")), { recursive: true });
-    assertMatch(findDumps(directory).left.join("\n"), /^".*(?:\/deeper){5}": only .* 4 deep$/);
+    assertMatch(findDumps(directory).left.join("\n"), /^".*(?:\/deeper){5}": no more than .* deeper than 4$/);
     for (let i = 0; i < 5; i++) Deno.mkdirSync(path(`d${i}`));
     const { left } = findDumps(directory, { depth: 9, directories: 4 });
     assertEquals(left.length, 1);
-    assertMatch(left[0]!, /^".*d3": only 4 directories/);
+    assertMatch(left[0]!, /^".*d3": no more than 4 directories/);
     await assertRejects(() => listDirectory(path("absent")), Deno.errors.NotFound);
   });
 });

@@ -48,6 +48,7 @@ Deno.test("formatGroups() gives a line a group, hosts counted where they are man
   const [head, first, none] = formatGroups(
     groupsOf([...many, seen("a", null, null, null)]),
     styleFor(false, true),
+    null,
   ).split("\n");
   assertMatch(head!, /^SAME +DUMPS +HOSTS +FIRST \(UTC\) +LAST \(UTC\) +PANIC$/);
   assertMatch(
@@ -58,8 +59,8 @@ Deno.test("formatGroups() gives a line a group, hosts counted where they are man
 });
 
 Deno.test("a panic without end is told by its beginning", () => {
-  const [, line] = formatGroups(groupsOf([seen("w1", 1, "A".repeat(2000))]), styleFor(false, true)).split(
-    "\n",
-  );
-  assertEquals(line!.length < 250, true);
+  const lineOf = (width: number | null) =>
+    formatGroups(groupsOf([seen("w1", 1, "A".repeat(2000))]), styleFor(false, true), width).split("\n")[1]!;
+  assertEquals(lineOf(null).length < 250, true);
+  assertEquals(lineOf(100).length, 100);
 });

@@ -16,7 +16,7 @@ import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
 import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
-import { OperationError } from "../exit_status.ts";
+import { OperationError, SignalStatus } from "../exit_status.ts";
 import type { Options } from "./options.ts";
 import { writeLines, writeStdout } from "../output.ts";
 
@@ -142,7 +142,7 @@ export async function writePlainDump(examination: Examination, path: string): Pr
     progress.stop();
     Deno.removeSync(path);
     console.error(`netdump: Interrupted: ${quote(path)} is removed`);
-    Deno.exit(130);
+    Deno.exit(SignalStatus.SIGINT);
   };
   let written: number;
   try {

@@ -17,13 +17,10 @@ import { styleFor } from "../../text/style.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
 import { isInBucket, openBucket } from "../bucket.ts";
 import { ByteProgress } from "../byte_progress.ts";
-import { OperationError } from "../exit_status.ts";
+import { OperationError, SignalStatus } from "../exit_status.ts";
 import { writeStdout } from "../output.ts";
 import type { Options } from "./options.ts";
 import { jsonLines, tellGroups, tellList } from "./telling.ts";
-
-/** Shells say by this status that SIGINT ended a program. */
-const SIGNALLED_BY_INTERRUPT = 130;
 
 /** Whether it names all dumps of a bucket or of a prefix, and not one object: it ends with a slash, or is a bucket alone. */
 export function isShelf(path: string): boolean {
@@ -96,7 +93,7 @@ export async function fetchObject(path: string, options: Options, output: string
   const stop = () => {
     progress.stop();
     console.error(`netdump: Interrupted: what was fetched is in ${quote(partialPath(output))}`);
-    Deno.exit(SIGNALLED_BY_INTERRUPT);
+    Deno.exit(SignalStatus.SIGINT);
   };
   Deno.addSignalListener("SIGINT", stop);
   try {

@@ -66,8 +66,12 @@ export async function inspectDirectory(
       ? await tellGroups(judged(), json, style)
       : await tellList(judged(), json ? jsonLines : (ready) => table.add(ready));
     if (count === 0 && !json) {
-      const none = found.dumps.length === 0 ? "No dumps" : "No such dumps";
-      await writeStdout(`${none} in ${escapeLine(found.directory)}\n`);
+      const place = escapeLine(found.directory);
+      await writeStdout(
+        found.dumps.length === 0
+          ? `No dumps in ${place}: no file there is named like one, such as vmcore.0\n`
+          : `No such dumps in ${place}\n`,
+      );
     }
   } finally {
     kept.close();

@@ -59,7 +59,7 @@ export async function tellGroups(
   for await (const sighting of sightings) groups.add(sighting);
   const list = groups.list();
   if (json) await writeStdout(jsonLines(list));
-  else if (list.length > 0) await writeStdout(formatGroups(list, style));
+  else if (list.length > 0) await writeStdout(formatGroups(list, style, terminalWidth()));
   return list.length;
 }
 

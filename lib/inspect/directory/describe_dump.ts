@@ -127,10 +127,13 @@ function readInfo(directory: string, files: readonly string[]): InfoFile | undef
   }
 }
 
+/** All that is left of the name of a dump without a number: `vmcore.bz2`. */
+const COMPRESSED = /^(?:gz|zst|bz2|xz|lz4)$/;
+
 /** The host and the number in netdump's `<host>.<n>`, or savecore's `<n>`. */
 export function hostAndNumber(id: string): { readonly host: string | null; readonly number: number | null } {
   const [, host, number] = /^(?:(.+)\.)?(\d{1,9})$/s.exec(id) ?? [];
-  if (number === undefined) return { host: basename(id), number: null };
+  if (number === undefined) return { host: COMPRESSED.test(id) ? null : basename(id), number: null };
   return { host: host ?? null, number: Number(number) };
 }
 

@@ -61,7 +61,8 @@ export function findDumps(directory: string, limits: typeof LIMITS = LIMITS): Fo
     for (const [id, names] of found.groups) dumps.push(...dumpsOf({ ...place, id }, names));
     for (const name of found.directories.sort()) {
       if (place.depth === limits.depth || places.length === limits.directories) {
-        const most = `only ${limits.directories} directories are, ${limits.depth} deep`;
+        const most =
+          `no more than ${limits.directories} directories are, and none deeper than ${limits.depth}`;
         left.push(`${quote(join(place.directory, name))}: ${most}`);
         break;
       }

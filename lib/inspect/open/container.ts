@@ -11,7 +11,7 @@ import {
   readDeviceImage,
   readLiveDump,
 } from "../../kerneldump/device/device_image.ts";
-import { searchDeviceImage } from "../../kerneldump/device/device_search.ts";
+import { SEARCH_LIMIT, searchDevice } from "../../kerneldump/device/device_search.ts";
 import { type NewerDeviceImage, readNewerDeviceImage } from "../../kerneldump/device/newer_device.ts";
 import {
   decodeKernelDumpHeader,
@@ -92,9 +92,6 @@ export async function openContainer(file: Source, name: string): Promise<Contain
   }
 }
 
-/** A device without a header in its last sector is searched this far for the one before an interrupted dump. */
-const SEARCH_LIMIT = 256 * 2 ** 20;
-
 async function openDevice(file: Source, whole: Container, name: string): Promise<Container> {
   const image = await readDeviceImage(file.read.bind(file), file.size ?? 0) ??
     await readNewerDeviceImage(file.read.bind(file), file.size ?? 0, SEARCH_LIMIT);
@@ -109,7 +106,7 @@ async function openDisk(file: Source, whole: Container, name: string): Promise<C
   if (partition !== undefined) {
     return await openDevice(new WindowSource(file, partition.offset, partition.size), whole, name);
   }
-  const image = await searchImage(file, SEARCH_LIMIT);
+  const image = await searchImage(file);
   return image === undefined ? whole : await openImage(file, whole, image, name);
 }
 
@@ -128,11 +125,12 @@ async function openDumpBehindHeader(
 }
 
 /** Searches a device without a header in its last sector. */
-async function searchImage(file: Source, limit: number): Promise<DeviceImage | NewerDeviceImage | undefined> {
+async function searchImage(
+  file: Source,
+  limit?: number,
+): Promise<DeviceImage | NewerDeviceImage | undefined> {
   if (!file.randomAccess || file.size === null) return undefined;
-  const read = file.read.bind(file);
-  return await searchDeviceImage(read, file.size, limit) ??
-    await readNewerDeviceImage(read, file.size, limit);
+  return await searchDevice(file.read.bind(file), file.size, limit);
 }
 
 async function openImage(

@@ -6,6 +6,7 @@
  */
 
 import { compareCopies, type DeviceImage, SECTOR_SIZES, tryDecodeHeader } from "./device_image.ts";
+import { type NewerDeviceImage, readNewerDeviceImage } from "./newer_device.ts";
 import {
   hasKernelDumpMagic,
   KERNEL_DUMP_HEADER_SIZE,
@@ -14,6 +15,23 @@ import {
 } from "../files/header.ts";
 import { problem } from "../problem.ts";
 import { type ReadAt, roundUp } from "../../bytes/source.ts";
+
+/** A device without a header in its last sector is searched this far for the one before its dump, in bytes. */
+export const SEARCH_LIMIT = 256 * 2 ** 20;
+
+/**
+ * Searches a device for a dump by the header before it, of any version.
+ *
+ * @param size bytes of the device
+ * @param limit bytes to search at most
+ */
+export async function searchDevice(
+  readAt: ReadAt,
+  size: number,
+  limit = SEARCH_LIMIT,
+): Promise<DeviceImage | NewerDeviceImage | undefined> {
+  return await searchDeviceImage(readAt, size, limit) ?? await readNewerDeviceImage(readAt, size, limit);
+}
 
 const WINDOW_SIZE = 1024 * 1024;
 const SECTOR_SIZE = SECTOR_SIZES[0];

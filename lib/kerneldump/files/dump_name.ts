@@ -20,8 +20,9 @@ export interface DumpName {
   readonly incomplete: boolean;
 }
 
+/** Endings by other programs are no part of a dump's id. */
 const NAME =
-  /^(vmcore_encrypted|vmcore|livecore|textdump\.tar|info|key|kdh|core\.txt)\.(.+?)((?:\.(?:gz|zst|incomplete))*)$/s;
+  /^(vmcore_encrypted|vmcore|livecore|textdump\.tar|info|key|kdh|core\.txt)\.(.+?)((?:\.(?:gz|zst|incomplete|bz2|xz|lz4))*)$/s;
 const SUFFIXES = /(?:\.(?:gz|zst|incomplete)){1,8}$/;
 const COMPRESSIONS: Readonly<Record<string, Compression>> = { gz: "gzip", zst: "zstd" };
 

@@ -21,6 +21,8 @@ for (
     ["vmcore.w1.0.zst.incomplete", { prefix: "vmcore", id: "w1.0", compression: "zstd", incomplete: true }],
     ["livecore.3", { prefix: "livecore", id: "3" }],
     ["vmcore.gz.0", { prefix: "vmcore", id: "gz.0" }],
+    ["vmcore.w1.0.bz2", { prefix: "vmcore", id: "w1.0" }],
+    ["vmcore.0.xz.incomplete", { prefix: "vmcore", id: "0", incomplete: true }],
     ["textdump.tar.0", { prefix: "textdump.tar", id: "0" }],
     ["textdump.tar.w1.3.gz", { prefix: "textdump.tar", id: "w1.3", compression: "gzip" }],
     ["core.txt.0", { prefix: "core.txt", id: "0" }],
