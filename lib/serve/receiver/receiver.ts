@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { relative } from "@std/path";
+import { join, relative } from "@std/path";
+import { STATE_DIRECTORY } from "../../kerneldump/files/names.ts";
 import type { FileSystem } from "../../os/file_system.ts";
-import { describeError } from "../../os/system_error.ts";
+import { describeError, errorCode } from "../../os/system_error.ts";
+import { quote } from "../../text/escape.ts";
 import type { DatagramSocket, DatagramSockets } from "../../udp/datagram_socket.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "../orders.ts";
 import type { Journal, SessionIdentity } from "../session/journal.ts";
@@ -54,11 +56,14 @@ export class Receiver implements TransferHost {
   #cancelTimer: () => void = () => {};
   readonly pace: Pace;
   readonly endings: EndingGate;
+  /** The file system of the dump directory; `undefined` if it could not be told. */
+  readonly #device: number | undefined;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
     this.endings = new EndingGate(this.clock);
+    this.#device = world.fs.entry(settings.root)?.device;
     this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
     this.#every(REPORT_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
@@ -168,7 +173,7 @@ export class Receiver implements TransferHost {
       const name = this.#nameOf(session.id);
       socket = await this.#bind(session);
       const identity = { ...session, port: socket.port };
-      const journal = JournalFile.create(this.#fs, this.#settings.root, { format: 2, session: identity });
+      const journal = this.#createJournal(identity);
       const machine = new Session(this.#sessionSettings(identity, directory), this.clock.now());
       const transfer = this.#add(socket, identity, machine, journal, name);
       transfer.ackHerald();
@@ -177,6 +182,28 @@ export class Receiver implements TransferHost {
       socket?.close();
       this.#naming.delete(session.id);
       this.report({ report: "refused", id: session.id, reason: describeError(error) });
+    }
+  }
+
+  /**
+   * Creates a session's journal. Where somebody removed the directory of journals, it is made anew, for no dump is worth less than
+   * that; but not where the dump directory is on another disk than it was: then something is not mounted.
+   */
+  #createJournal(session: SessionIdentity): JournalFile {
+    const { root } = this.#settings;
+    const create = () => JournalFile.create(this.#fs, root, { format: 2, session });
+    try {
+      return create();
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT" || this.#fs.entry(root)?.device !== this.#device) throw error;
+      this.#fs.makeDirectory(join(root, STATE_DIRECTORY));
+      const text =
+        `${
+          quote(STATE_DIRECTORY)
+        } was gone and is made anew; what its journals told is lost, and so is the lock ` +
+        "that keeps a second server out until this one is started again";
+      this.report({ report: "notice", level: "warning", id: session.id, provoked: false, text });
+      return create();
     }
   }
 
