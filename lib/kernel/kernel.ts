@@ -7,10 +7,12 @@
 import type { Memory } from "../kerneldump/memory.ts";
 import { type NamedFrame, nameFrame } from "./backtrace.ts";
 import { readCapture } from "./ddb_capture.ts";
-import { readDumpSymbols } from "./dump_symbols.ts";
+import { type DumpSymbols, readDumpSymbols } from "./dump_symbols.ts";
+import { findDumpTypes } from "./dump_types.ts";
 import { isKernelFile, readBuildId } from "./elf_identity.ts";
 import { type CodeFile, debugOf, dumpedBuildId, matchesDump, readFileSymbols } from "./kernel_files.ts";
 import { withPageTables } from "./full_dump_memory.ts";
+import { type ElfSymbol, readElfSymbols } from "./elf_symbols.ts";
 import { KernelGlobals } from "./kernel_globals.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import { type LinkerFile, readLinkerFiles } from "./linker_files.ts";
@@ -18,7 +20,7 @@ import { LoadedCode, type LoadedObject } from "./loaded_code.ts";
 import { findFrameSize } from "./machine/arm64.ts";
 import type { Machine, Registers, ReleaseFacts } from "./machine/machine.ts";
 import { machineOf } from "./machine/machines.ts";
-import { typesOf } from "./kernel_types.ts";
+import { firstOf, typesOf } from "./kernel_types.ts";
 import { type ProcessDetails, ProcessReader } from "./process_details.ts";
 import { SymbolTable } from "./symbol_table.ts";
 import { type Process, readProcesses, SavedRegisters, type Thread } from "./threads.ts";
@@ -109,7 +111,11 @@ export async function openKernel(
   const linkerFiles = await readLinkerFiles(globals);
   const { objects, types } = await loadObjects(linkerFiles, { machine, symbols, files, kernel: used });
   const code = new LoadedCode(objects);
-  const kernelTypes = types.get(objects[0]!) ?? null;
+  const inMemory = linkerFiles.length === 0
+    ? null
+    : await findDumpTypes(kernelMemory, linkerFiles[0]!.at, () => wholeTable(dumped, used));
+  const kernelTypes = firstOf(types.get(objects[0]!) ?? null, inMemory);
+  if (kernelTypes !== null) types.set(objects[0]!, kernelTypes);
   const processReader = kernelTypes === null ? null : new ProcessReader(kernelTypes, kernelMemory);
   const release: ReleaseFacts = {
     osreldate: facts.osreldate,
@@ -204,6 +210,16 @@ async function usableKernel(kernel: CodeFile | null, machine: Machine): Promise<
 }
 
 const EXECUTABLE = 2;
+
+/** The kernel's symbols in the order of its table; none if only some are at hand. */
+async function wholeTable(
+  dumped: DumpSymbols | null,
+  kernel: CodeFile | null,
+): Promise<readonly ElfSymbol[]> {
+  if (dumped !== null) return dumped.complete ? dumped.symbols : [];
+  const table = kernel?.file.section(".symtab") ?? null;
+  return table === null ? [] : await readElfSymbols(kernel!.file, table);
+}
 
 async function loadObjects(
   linkerFiles: readonly LinkerFile[],

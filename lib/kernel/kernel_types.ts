@@ -20,6 +20,16 @@ export function typesOf(code: CodeFile, base: bigint = 0n): Types {
   };
 }
 
+/** Types of two sources: the second tells what the first does not. */
+export function firstOf(first: Types | null, second: Types | null): Types | null {
+  if (first === null || second === null) return first ?? second;
+  return {
+    struct: async (name) => await first.struct(name) ?? await second.struct(name),
+    typedef: async (name) => await first.typedef(name) ?? await second.typedef(name),
+    variable: async (name) => await first.variable(name) ?? await second.variable(name),
+  };
+}
+
 async function readEither({ file, debug }: CodeFile): Promise<Types | null> {
   return await readCtf(file) ?? (debug === null ? null : await readCtf(debug));
 }

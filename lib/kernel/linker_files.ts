@@ -8,6 +8,8 @@ import type { KernelGlobals } from "./kernel_globals.ts";
 
 /** The kernel or a module, as the kernel lists it. Names are unfiltered. */
 export interface LinkerFile {
+  /** Where the kernel's struct of it lies. */
+  readonly at: bigint;
   readonly name: string;
   readonly address: bigint;
   /** Bytes; `null` where beyond reason. */
@@ -34,7 +36,7 @@ export async function readLinkerFiles(globals: KernelGlobals): Promise<LinkerFil
     if (base === null) break;
     const size = await memory.word(at + address + BigInt(memory.format.wordSize));
     const name = namePointer === null ? null : await memory.string(namePointer, MAX_NAME_BYTES);
-    files.push({ name: name ?? "", address: base, size: size === null || size > MAX_SIZE ? null : size });
+    files.push({ at, name: name ?? "", address: base, size: size === null || size > MAX_SIZE ? null : size });
     at = await memory.word(at + next);
   }
   return files;

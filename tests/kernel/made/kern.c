@@ -34,6 +34,16 @@ struct linker_file {
   size_t size;
 };
 
+/* The linker's own struct goes on behind that. */
+struct elf_file {
+  struct linker_file lf;
+  int preloaded;
+  void *strtab;
+  long strcnt;
+  char *ctftab;
+  long ctfcnt;
+};
+
 #define OFFSET(name, type, member) const int name = __builtin_offsetof(type, member)
 OFFSET(proc_off_p_pid, struct proc, p_pid);
 OFFSET(proc_off_p_comm, struct proc, p_comm);
@@ -81,7 +91,9 @@ static void (*mains[THREADS])(void);
 static char stacks[THREADS][STACK_BYTES] __attribute__((aligned(16)));
 static char interrupt_stacks[3][STACK_BYTES] __attribute__((aligned(16)));
 char signal_stack[16384] __attribute__((aligned(16)));
-static struct linker_file klds[2];
+static struct elf_file klds[2];
+/* Whoever writes the dump may put types here. */
+char ctf_room[4096] __attribute__((aligned(16)));
 static int made, current;
 static u_long break_at;
 int (*module_start)(int *, int (*)(int *));
@@ -370,16 +382,17 @@ static void load_module(const char *path, u_long size) {
     if (n <= 0) break;
     done += (u_long)n;
   }
-  klds[0].next = &klds[1];
-  klds[1] = (struct linker_file){ .filename = "crashme.ko", .pathname = "/boot/kernel/crashme.ko", .id = 2, .address = at, .size = size };
+  klds[0].lf.next = &klds[1].lf;
+  klds[1].lf = (struct linker_file){ .filename = "crashme.ko", .pathname = "/boot/kernel/crashme.ko", .id = 2, .address = at, .size = size };
 }
 
 /* Arguments: what crash; the module's file, its size and where it is entered; an address to stop at. */
 void boot(long *stack) {
   char **arguments = (char **)(stack + 1);
   crash_kind = (int)number(arguments[1], 10);
-  klds[0] = (struct linker_file){ .filename = "kernel", .pathname = "/boot/kernel/kernel", .id = 1, .address = kernbase, .size = (size_t)(_end - kernbase) };
-  linker_files = linker_kernel_file = &klds[0];
+  klds[0].ctftab = ctf_room;
+  klds[0].lf = (struct linker_file){ .filename = "kernel", .pathname = "/boot/kernel/kernel", .id = 1, .address = kernbase, .size = (size_t)(_end - kernbase) };
+  linker_files = linker_kernel_file = &klds[0].lf;
   load_module(arguments[2], number(arguments[3], 16));
   module_start = (int (*)(int *, int (*)(int *)))number(arguments[4], 16);
   break_at = number(arguments[5], 16);
