@@ -63,7 +63,7 @@ export class Receiver implements TransferHost {
     this.#settings = settings;
     this.#world = world;
     this.endings = new EndingGate(this.clock);
-    this.#device = world.fs.entry(settings.root)?.device;
+    this.#device = this.#deviceNow();
     this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
     this.#every(REPORT_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
@@ -195,7 +195,9 @@ export class Receiver implements TransferHost {
     try {
       return create();
     } catch (error) {
-      if (errorCode(error) !== "ENOENT" || this.#fs.entry(root)?.device !== this.#device) throw error;
+      if (errorCode(error) !== "ENOENT" || this.#device === undefined || this.#deviceNow() !== this.#device) {
+        throw error;
+      }
       this.#fs.makeDirectory(join(root, STATE_DIRECTORY));
       const text =
         `${
@@ -204,6 +206,14 @@ export class Receiver implements TransferHost {
         "that keeps a second server out until this one is started again";
       this.report({ report: "notice", level: "warning", id: session.id, provoked: false, text });
       return create();
+    }
+  }
+
+  #deviceNow(): number | undefined {
+    try {
+      return this.#fs.entry(this.#settings.root)?.device;
+    } catch {
+      return undefined;
     }
   }
 
