@@ -4,47 +4,63 @@
  * @module
  */
 import { type Command, commands, globalOptions, type Operands, type Option, type Valued } from "./options.ts";
+import { foldLines } from "../text/fold.ts";
 import { takesValue } from "./parse.ts";
 
-/** Columns of a terminal. */
+/** Columns that help takes at most. */
 const WIDTH = 80;
+/** On a terminal narrower than this, help stands below what it is about. */
+const NARROW = 60;
+const NARROW_INDENT = 10;
 
 /** Widest label that keeps its help on the same line. */
 const LABEL_WIDTH = 27;
 
-/** The help of the whole program. */
-export function programHelp(): string {
-  return [
+/**
+ * The help of the whole program.
+ *
+ * @param columns of the terminal
+ */
+export function programHelp(columns = WIDTH): string {
+  const width = Math.min(columns, WIDTH);
+  const lines = [
     "netdump - receive, replay and read FreeBSD kernel crash dumps",
     "",
     "Usage: netdump COMMAND [OPTION...]",
     "",
     "Commands:",
-    ...commands.map((command) => entry(command.name, command.summary)),
+    ...commands.map((command) => entry(width, command.name, command.summary)),
     "",
     "Options:",
-    ...optionEntries(globalOptions),
+    ...optionEntries(width, globalOptions),
     "",
     "netdump COMMAND --help tells more about a command.",
     "",
-  ].join("\n");
+  ];
+  return foldLines(lines.join("\n"), width);
 }
 
-/** The help of one command. */
-export function commandHelp(command: Command): string {
-  return [
+/**
+ * The help of one command.
+ *
+ * @param columns of the terminal
+ */
+export function commandHelp(command: Command, columns = WIDTH): string {
+  const width = Math.min(columns, WIDTH);
+  const lines = [
     `netdump ${command.name} - ${command.summary}`,
     "",
     `Usage: netdump ${command.name} [OPTION...]${usage(command.operands)}`,
     "",
     "Options:",
-    ...optionEntries(command.options),
+    ...optionEntries(width, command.options),
     "",
     ...unitNotes(command),
     "Examples:",
     ...command.examples.flatMap(([example, meaning]) => [`  ${example}`, `      ${meaning}`]),
     "",
-  ].join("\n");
+  ];
+  return foldLines(lines.join("\n"), width);
 }
 
 function usage(operands: Operands | undefined): string {
@@ -69,12 +85,12 @@ function unitNotes(command: Command): string[] {
   return notes.length > 0 ? [...notes, ""] : [];
 }
 
-function optionEntries(options: Readonly<Record<string, Option>>): string[] {
+function optionEntries(width: number, options: Readonly<Record<string, Option>>): string[] {
   return Object.entries(options).map(([name, option]) => {
     const label = (option.short === undefined ? "    " : `-${option.short}, `) + `--${name}`;
     return takesValue(option)
-      ? entry(`${label} ${option.value.placeholder}`, option.help, notes(option))
-      : entry(label, option.help);
+      ? entry(width, `${label} ${option.value.placeholder}`, option.help, notes(option))
+      : entry(width, label, option.help);
   });
 }
 
@@ -89,11 +105,12 @@ function notes(option: Valued<unknown>): string {
   return all.length === 0 ? "" : `(${all.join("; ")})`;
 }
 
-/** A label with its help and notes beside it, wrapped; below it where the label is too wide. */
-function entry(label: string, help: string, note = ""): string {
-  const indent = " ".repeat(LABEL_WIDTH + 4);
-  const [first = "", ...rest] = wrap(note === "" ? [help] : [help, note], WIDTH - indent.length);
-  const start = label.length <= LABEL_WIDTH
+/** A label with its help and notes beside it, wrapped; below it where the label is too wide, or the terminal narrow. */
+function entry(width: number, label: string, help: string, note = ""): string {
+  const isNarrow = width < NARROW;
+  const indent = " ".repeat(isNarrow ? NARROW_INDENT : LABEL_WIDTH + 4);
+  const [first = "", ...rest] = wrap(note === "" ? [help] : [help, note], width - indent.length);
+  const start = label.length <= LABEL_WIDTH && !isNarrow
     ? `  ${label.padEnd(LABEL_WIDTH)}  ${first}`
     : `  ${label}\n${indent}${first}`;
   return [start, ...rest.map((line) => indent + line)].join("\n");

@@ -5,6 +5,10 @@
  */
 import { escapeLine } from "../text/escape.ts";
 import { formatDuration, formatSize } from "../text/units.ts";
+import { terminalWidth } from "./terminal.ts";
+
+/** Of a terminal that does not know its size. */
+const USUAL_COLUMNS = 80;
 
 /** What a bar shows. */
 export interface Progress {
@@ -59,7 +63,8 @@ export class ProgressBar {
   constructor(label: string, progress: () => Progress) {
     if (!Deno.stderr.isTerminal()) return;
     this.#timer = setInterval(() => {
-      write(`\r${progressLine(label, progress(), columns(), !Deno.noColor)}\x1b[K`);
+      const columns = terminalWidth(Deno.stderr) ?? USUAL_COLUMNS;
+      write(`\r${progressLine(label, progress(), columns, !Deno.noColor)}\x1b[K`);
     }, REFRESH_MS);
   }
 
@@ -73,15 +78,6 @@ export class ProgressBar {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     write(ERASE_LINE);
-  }
-}
-
-function columns(): number {
-  try {
-    // A terminal that does not know its size says 0.
-    return Deno.consoleSize().columns || 80;
-  } catch {
-    return 80;
   }
 }
 

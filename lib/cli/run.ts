@@ -24,6 +24,7 @@ import { type Invocation, parseCommand, UsageError } from "./parse.ts";
 import { runSend } from "./send.ts";
 import { runServe } from "./serve.ts";
 import { writeStdout } from "./output.ts";
+import { terminalWidth } from "./terminal.ts";
 
 /** Runs the program. Never throws for a mistake of the user or a failure of the world. */
 export async function run(args: readonly string[]): Promise<ExitStatus> {
@@ -53,7 +54,7 @@ async function dispatch(args: readonly string[]): Promise<ExitStatus> {
       throw new UsageError(`Missing command: expected one of ${commandNames()}`);
     case "-h":
     case "--help":
-      return await print(programHelp());
+      return await print(programHelp(columns()));
     case "-V":
     case "--version":
       return await print(versionLine());
@@ -80,16 +81,16 @@ async function runCommand<const C extends Command>(
   action: (invocation: Invocation<C>) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {
   const invocation = parseCommand(command, args);
-  if (invocation === "help") return await print(commandHelp(command));
+  if (invocation === "help") return await print(commandHelp(command, columns()));
   if (invocation === "version") return await print(versionLine());
   return await action(invocation);
 }
 
 async function help({ operands: [name] }: Invocation<typeof helpCommand>): Promise<ExitStatus> {
-  if (name === undefined) return await print(programHelp());
+  if (name === undefined) return await print(programHelp(columns()));
   const command = commands.find((command) => command.name === name);
   if (command === undefined) throw new UsageError(unknownCommand(name));
-  return await print(commandHelp(command));
+  return await print(commandHelp(command, columns()));
 }
 
 async function completions(
@@ -117,4 +118,9 @@ function commandNames(): string {
 async function print(text: string): Promise<ExitStatus> {
   await writeStdout(text);
   return ExitStatus.OK;
+}
+
+/** Columns for help; `undefined` where it is not read on a terminal. */
+function columns(): number | undefined {
+  return terminalWidth() ?? undefined;
 }

@@ -25,9 +25,22 @@ Deno.test("commandHelp() lists every option, long and short, with its placeholde
 });
 
 Deno.test("commandHelp() fits a terminal of 80 columns and ends its lines without blanks", () => {
-  for (const text of [programHelp(), ...commands.map(commandHelp)]) {
+  for (const text of [programHelp(), ...commands.map((command) => commandHelp(command))]) {
     for (const line of text.split("\n")) {
       assert(line.length <= 80 && line === line.trimEnd(), JSON.stringify(line));
+    }
+  }
+});
+
+Deno.test("commandHelp() fits narrow terminals, but for single words, and says the same", () => {
+  const words = (text: string) => text.trim().split(/\s+/);
+  for (const columns of [40, 50, 60, 70]) {
+    for (const command of commands) {
+      const text = commandHelp(command, columns);
+      assertEquals(words(text), words(commandHelp(command)));
+      for (const line of text.split("\n")) {
+        assert(line.length <= columns || words(line).length <= 2, JSON.stringify(line));
+      }
     }
   }
 });

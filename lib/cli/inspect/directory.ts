@@ -13,7 +13,8 @@ import { styleFor } from "../../text/style.ts";
 import { VERSION } from "../../version.ts";
 import { writeStdout } from "../output.ts";
 import type { Options } from "./options.ts";
-import { jsonLines, tellGroups, tellList, terminalWidth } from "./telling.ts";
+import { terminalWidth } from "../terminal.ts";
+import { jsonLines, tellGroups, tellList } from "./telling.ts";
 
 /** A directory whose dumps are found but not read yet, and what is known of them. */
 export interface OpenDirectory {

@@ -18,6 +18,7 @@ import { formatFindings } from "../../inspect/tell/text.ts";
 import { stripPriorities } from "../../kerneldump/messages/message_text.ts";
 import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { escapeLine, quote } from "../../text/escape.ts";
+import { foldLines } from "../../text/fold.ts";
 import { styleFor } from "../../text/style.ts";
 import { ExitStatus, OperationError } from "../exit_status.ts";
 import { keepOnly } from "../permissions.ts";
@@ -36,6 +37,7 @@ import { printCoreText, printMember, printMemory, writePlainDump } from "./actio
 import type { inspectCommand } from "../options.ts";
 import { OutputError, writeLines, writeStdout } from "../output.ts";
 import type { Invocation } from "../parse.ts";
+import { terminalWidth } from "../terminal.ts";
 import { ByteProgress } from "../byte_progress.ts";
 
 /** Runs `netdump inspect`. A file that cannot be read does not keep the others from being read. */
@@ -190,7 +192,7 @@ async function show(
     await printMessages(findings, options, index, count);
   } else {
     const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
-    await writeStdout((index > 0 ? "\n" : "") + formatFindings(findings, style));
+    await writeStdout((index > 0 ? "\n" : "") + foldLines(formatFindings(findings, style), terminalWidth()));
   }
   return isGood(findings, options);
 }

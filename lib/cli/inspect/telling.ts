@@ -9,6 +9,7 @@ import { formatGroups } from "../../inspect/tell/groups_text.ts";
 import { toJsonLine } from "../../text/json.ts";
 import type { Style } from "../../text/style.ts";
 import { writeStdout } from "../output.ts";
+import { terminalWidth } from "../terminal.ts";
 
 /** Lines are written together where dumps are read quickly. */
 const MOST_LINES = 100;
@@ -61,14 +62,4 @@ export async function tellGroups(
   if (json) await writeStdout(jsonLines(list));
   else if (list.length > 0) await writeStdout(formatGroups(list, style, terminalWidth()));
   return list.length;
-}
-
-/** Columns of the terminal that stdout is; `null` if it is none. */
-export function terminalWidth(): number | null {
-  if (!Deno.stdout.isTerminal()) return null;
-  try {
-    return Deno.consoleSize().columns;
-  } catch {
-    return null;
-  }
 }
