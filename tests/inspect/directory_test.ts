@@ -225,8 +225,28 @@ Deno.test("findDumps() looks into directories below, not into hidden ones, and f
 
 Deno.test("findDumps() says what it did not look into: a tree without end, more directories than there can be", async () => {
   await withFiles({}, async (directory, path) => {
-    Deno.mkdirSync(path(Array(7).fill("deeper").join("/")), { recursive: true });
-    assertMatch(findDumps(directory).left.join("\n"), /^".*(?:\/deeper){5}": no more than .* deeper than 4$/);
+    const deep = (levels: number) => Array(levels).fill("deeper").join("/");
+    Deno.mkdirSync(path(deep(7)), { recursive: true });
+    Deno.writeFileSync(path(`${deep(2)}/vmcore.w1.0`), MINIDUMP);
+    // Nothing says that it is a dump directory.
+    const strange = findDumps(directory);
+    assertEquals(strange.dumps.map(({ below }) => below), [deep(2)]);
+    assertMatch(
+      strange.left.join("\n"),
+      /^".*(?:\/deeper){3}": no more than 100 directories are, and none deeper than 2$/,
+    );
+    Deno.writeFileSync(path(`${deep(4)}/vmcore.w1.0`), MINIDUMP);
+    for (const sign of [".netdump", "vmcore.0"]) {
+      if (sign === ".netdump") Deno.mkdirSync(path(sign));
+      else Deno.writeFileSync(path(sign), MINIDUMP);
+      const { dumps, left } = findDumps(directory);
+      assertEquals(dumps.filter(({ below }) => below !== "").map(({ below }) => below), [deep(2), deep(4)]);
+      assertMatch(
+        left.join("\n"),
+        /^".*(?:\/deeper){5}": no more than 10000 directories are, and none deeper than 4$/,
+      );
+      Deno.removeSync(path(sign));
+    }
     for (let i = 0; i < 5; i++) Deno.mkdirSync(path(`d${i}`));
     const { left } = findDumps(directory, { depth: 9, directories: 4 });
     assertEquals(left.length, 1);

@@ -6,6 +6,7 @@
 
 import { join } from "@std/path";
 import { parseDumpName } from "../../kerneldump/files/dump_name.ts";
+import { STATE_DIRECTORY } from "../../kerneldump/files/names.ts";
 import { describeError } from "../../os/system_error.ts";
 import { quote } from "../../text/escape.ts";
 
@@ -31,8 +32,16 @@ export interface FoundDumps {
   readonly left: readonly string[];
 }
 
+/** How far directories below one are looked into. */
+interface Limits {
+  readonly depth: number;
+  readonly directories: number;
+}
+
 /** Clients ask for directories (net.netdump.path), operators make them: a tree that is larger is no dump directory. */
-const LIMITS = { depth: 4, directories: 10_000 };
+const LIMITS: Limits = { depth: 4, directories: 10_000 };
+/** Where there is neither a dump nor a server's state, somebody may have named his home, or `/`. */
+const STRANGE_LIMITS: Limits = { depth: 2, directories: 100 };
 /** More than there are names for one dump. */
 const MOST_FILES = 64;
 /** Prefixes of dumps; the other names accompany one. */
@@ -44,9 +53,10 @@ const DUMPS = ["vmcore", "vmcore_encrypted", "livecore", "textdump.tar"];
  *
  * @throws {Error} of the file system if the directory itself cannot be read
  */
-export function findDumps(directory: string, limits: typeof LIMITS = LIMITS): FoundDumps {
+export function findDumps(directory: string, given?: Limits): FoundDumps {
   const dumps: DumpFiles[] = [];
   const left: string[] = [];
+  let limits = given ?? LIMITS;
   // A list that grows while it is walked: each directory before those in it.
   const places = [{ directory, below: "", depth: 0 }];
   for (const place of places) {
@@ -59,6 +69,7 @@ export function findDumps(directory: string, limits: typeof LIMITS = LIMITS): Fo
       continue;
     }
     for (const [id, names] of found.groups) dumps.push(...dumpsOf({ ...place, id }, names));
+    if (place.depth === 0 && dumps.length === 0 && !found.hasState) limits = given ?? STRANGE_LIMITS;
     for (const name of found.directories.sort()) {
       if (place.depth === limits.depth || places.length === limits.directories) {
         const most =
@@ -80,13 +91,17 @@ interface Names {
   /** Names of files by the id in them. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
   readonly directories: string[];
+  /** A server's state is among them. */
+  readonly hasState: boolean;
 }
 
 function readNames(directory: string): Names {
   const groups = new Map<string, string[]>();
   const directories: string[] = [];
+  let hasState = false;
   for (const { name, isFile, isDirectory } of Deno.readDirSync(directory)) {
     if (isDirectory && !name.startsWith(".")) directories.push(name);
+    hasState ||= isDirectory && name === STATE_DIRECTORY;
     // Links such as vmcore.w1.last lead to files that are listed anyway.
     if (!isFile) continue;
     const { id } = parseDumpName(name);
@@ -95,7 +110,7 @@ function readNames(directory: string): Names {
     if (group === undefined) groups.set(id, [name]);
     else group.push(name);
   }
-  return { groups, directories };
+  return { groups, directories, hasState };
 }
 
 /** Two dumps can have one number, after a wrap-around. */
