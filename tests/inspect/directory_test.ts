@@ -191,6 +191,22 @@ Deno.test("listDumps() gives dumps as it reads them, and reads no more than are 
   });
 });
 
+Deno.test("listDumps() keeps the order where dumps tell other times than their files have", async () => {
+  // Those without a header beside them are read when the time of their file has come, and wait for their own.
+  const text = (time: number) => `panic: boom\ncpuid = 1\ntime = ${time}\nUptime: 3s\n`;
+  const times = [50, 10, 90, 30, 70, 20, 80, 60, 40];
+  const files: Record<string, Uint8Array | string> = Object.assign(
+    {},
+    ...times.map((time, i) => ({ [`vmcore.${i}`]: minidumpWithMessages(text(time)) })),
+    ...[15, 45, 95, 25].map((dumpTime, i) => receivedDump(`w1.${i}`, MINIDUMP, { header: { dumpTime } })),
+  );
+  await withFiles(files, async (directory, path) => {
+    for (const [i, time] of times.entries()) Deno.utimeSync(path(`vmcore.${i}`), time + i % 3, time + i % 3);
+    const told = (await listDirectory(directory)).map(({ time }) => Date.parse(time!) / 1000);
+    assertEquals(told, [...times, 15, 45, 95, 25].toSorted((a, b) => b - a));
+  });
+});
+
 Deno.test("findDumps() looks into directories below, not into hidden ones, and follows no links", async () => {
   await withFiles(receivedDump("w1.0", MINIDUMP), async (directory, path) => {
     for (const below of ["lab/rack10", "lab/rack9", ".netdump", "lab/.zfs", "elsewhere"]) {

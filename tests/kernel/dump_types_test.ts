@@ -26,7 +26,10 @@ for (const target of TARGETS) {
           assert(value !== null, name);
           return formatValue(value);
         };
-        assertMatch(await show("test_pair"), /^\{\n {2}first = 42,\n {2}second = 0x[0-9a-f]+ "forty-two"\n\}$/);
+        assertMatch(
+          await show("test_pair"),
+          /^\{\n {2}first = 42,\n {2}second = 0x[0-9a-f]+ "forty-two"\n\}$/,
+        );
         assertEquals(await show("hz"), "1000");
       }
     });

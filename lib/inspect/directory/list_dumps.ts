@@ -97,27 +97,36 @@ function isSelected(entry: Entry, since: string, { host, state }: Selection): bo
     (state === undefined || entry.state === state);
 }
 
-/** Entries that a newer one may still come before. */
+/** Entries that a newer one may still come before, the newest last. */
 class WaitingEntries {
-  #entries: Entry[] = [];
-  #newest = "";
+  readonly #entries: Entry[] = [];
 
   push(entry: Entry): void {
-    this.#entries.push(entry);
-    if ((entry.time ?? "") > this.#newest) this.#newest = entry.time ?? "";
+    let [from, to] = [0, this.#entries.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (comesBefore(entry, this.#entries[middle]!)) from = middle + 1;
+      else to = middle;
+    }
+    this.#entries.splice(from, 0, entry);
   }
 
   /** Takes out those that are newer than a time, in order; all of them without one. */
-  newerThan(time: string | undefined): Entry[] {
-    if (time !== undefined && this.#newest <= time) return [];
-    const sorted = this.#entries.sort((a, b) =>
-      newestFirst(a.time ?? "", b.time ?? "", { ...a, below: a.directory }, { ...b, below: b.directory })
-    );
-    const end = time === undefined ? sorted.length : sorted.findIndex((entry) => (entry.time ?? "") <= time);
-    const ready = sorted.splice(0, end < 0 ? sorted.length : end);
-    this.#newest = this.#entries[0]?.time ?? "";
-    return ready;
+  *newerThan(time: string | undefined): Generator<Entry> {
+    for (let last; (last = this.#entries.at(-1)) !== undefined; this.#entries.pop()) {
+      if (time !== undefined && (last.time ?? "") <= time) return;
+      yield last;
+    }
   }
+}
+
+function comesBefore(a: Entry, b: Entry): boolean {
+  return newestFirst(
+    a.time ?? "",
+    b.time ?? "",
+    { below: a.directory, files: a.files },
+    { below: b.directory, files: b.files },
+  ) < 0;
 }
 
 type Named = Pick<DumpFiles, "below"> & { readonly files: readonly string[] };
