@@ -1,12 +1,13 @@
 /**
- * How long `netdump inspect` looks at a minidump of a machine with 100 GB, and how much memory it takes. The dump is
- * whole and sparse: its pages are zeros, which take no place in the file.
+ * How long `netdump inspect` looks at a minidump of a machine with 100 GB, and at a directory of 5,000 dumps, and how much
+ * memory it takes. The large dump is whole and sparse: its pages are zeros, which take no place in the file.
  *
  * @module
  */
 import { join } from "@std/path";
 import { netdumpCommand } from "../end_to_end/server_process.ts";
 import { buildMessageBuffer, buildMinidump } from "../kerneldump/synthetic.ts";
+import { receivedDump } from "../inspect/dumps.ts";
 import type { Bench } from "./bench.ts";
 import { benchHeader } from "./header.ts";
 import { memoryMiB } from "./machine.ts";
@@ -34,7 +35,40 @@ export async function benchInspect(bench: Bench): Promise<void> {
   await Deno.remove(path);
   bench.print("## Inspecting a sparse minidump of 100 GB\n");
   bench.print(table(rows));
+  await benchList(bench);
 }
+
+const LISTED = 5000;
+/** What has just been written is not remembered. */
+const REST_MS = 4000;
+
+/** Lists a directory for the first time and again. */
+async function benchList(bench: Bench): Promise<void> {
+  bench.doing(`writing ${LISTED} dumps`);
+  const directory = join(bench.place.directory, "listed");
+  Deno.mkdirSync(directory);
+  const dump = buildMinidump({ messageBuffer: buildMessageBuffer({ text: LAST_MESSAGES }) });
+  for (let n = 0; n < LISTED; n++) {
+    const files = receivedDump(`w${n % 300}.${n}`, dump, { header: { dumpTime: 1_700_000_000 + n } });
+    for (const [name, contents] of Object.entries(files)) {
+      const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents;
+      Deno.writeFileSync(join(directory, name), bytes);
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  const rows = [["time", "seconds", "peak memory MiB"]];
+  for (const which of ["first", "second"]) {
+    bench.doing(`inspect of ${LISTED} dumps, the ${which} time`);
+    const { seconds, peakMiB } = await inspect(bench, ["inspect", directory]);
+    rows.push([which, digits(seconds), digits(peakMiB)]);
+  }
+  await Deno.remove(directory, { recursive: true });
+  bench.print(`## Listing ${LISTED} dumps\n`);
+  bench.print(table(rows));
+}
+
+const LAST_MESSAGES =
+  "panic: bench\ncpuid = 1\nKDB: stack backtrace:\n#0 0xffffffff80b9002d at kdb_backtrace+0x5d\nUptime: 3s\n";
 
 /** Writes the dump and its header; returns the path of the dump. */
 function writeDump(bench: Bench): string {
