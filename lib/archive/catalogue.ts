@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { panicSignature } from "../kerneldump/files/panic_signature.ts";
+import { type CatalogueEntry, parseEntry } from "./catalogue_entry.ts";
+import { readDay, type Rows } from "./day_summary.ts";
 import { catalogueKeyOf, dayPrefix } from "./keys.ts";
 import type { ListedObject, ObjectStore } from "./object_store.ts";
 import { basicTime } from "./signature.ts";
@@ -21,26 +22,8 @@ export interface CatalogueQuery {
   readonly host: string | null;
   readonly complete: boolean | null;
   readonly limit: number;
-}
-
-/** A catalogue entry, as far as it is shown; strings are unfiltered. */
-export interface CatalogueEntry {
-  readonly host: string;
-  readonly number: number | null;
-  readonly started: string;
-  readonly complete: boolean;
-  readonly ending: string;
-  readonly panic: string | null;
-  /** When it crashed, or, where that is not known, when it began to arrive; ISO 8601, UTC. */
-  readonly time: string;
-  /** Equal for panics that are likely the same bug. */
-  readonly signature: string | null;
-  /** Key of the core file; `null` if none is named. */
-  readonly core: string | null;
-  /** Bytes of all objects. */
-  readonly bytes: number;
-  /** All that the entry says. */
-  readonly all: unknown;
+  /** Whether what a list shows is enough: most entries need not be read for it. */
+  readonly isBrief: boolean;
 }
 
 /** What the catalogue says of an object. */
@@ -75,7 +58,7 @@ export async function readSums(
 export async function* readCatalogue(
   store: Pick<ObjectStore, "list" | "folders" | "get">,
   prefix: string,
-  { sinceMs, host, complete, limit }: CatalogueQuery,
+  { sinceMs, host, complete, limit, isBrief }: CatalogueQuery,
 ): AsyncGenerator<CatalogueEntry> {
   const root = `${prefix}catalog/v1/`;
   const since = sinceMs === null ? "" : basicTime(sinceMs);
@@ -92,9 +75,15 @@ export async function* readCatalogue(
           if (isWanted) wanted.push(object);
         }
         wanted.reverse();
+        const known: Rows = isBrief && wanted.length > 1
+          ? await readDay(store, prefix, Date.parse(day.slice(root.length, -1).replaceAll("/", "-")))
+          : new Map();
         for (let at = 0; at < wanted.length; at += MAX_READ_AT_ONCE) {
           const group = wanted.slice(at, at + MAX_READ_AT_ONCE);
-          const read = await Promise.all(group.map(async ({ key }) => parseEntry(await store.get(key))));
+          const read = await Promise.all(group.map(async ({ key }) => {
+            const row = known.get(key);
+            return row === undefined ? parseEntry(await store.get(key)) : { ...row, all: null };
+          }));
           for (const entry of read) {
             if (entry === undefined || (complete !== null && entry.complete !== complete)) continue;
             yield entry;
@@ -114,30 +103,4 @@ async function newestFirst(
 ): Promise<string[]> {
   const folders = await store.folders(prefix);
   return folders.filter((folder) => folder >= firstDay.slice(0, folder.length)).sort().reverse();
-}
-
-function parseEntry(bytes: Uint8Array): CatalogueEntry | undefined {
-  try {
-    const all = JSON.parse(new TextDecoder().decode(bytes));
-    const { catalog, host, number, started, complete, ending, objects, inspect } = all;
-    if (catalog !== 1 || typeof host !== "string" || typeof started !== "string") return undefined;
-    const summary = inspect?.summary;
-    const told = summary?.panic ?? inspect?.kernelDumpHeader?.panicString;
-    const panic = typeof told === "string" && told !== "" ? told : null;
-    const ofPanic = panic === null ? null : panicSignature(panic);
-    const list: { name?: unknown; key?: unknown; stored?: { bytes?: unknown } }[] = Array.isArray(objects)
-      ? objects
-      : [];
-    const core = list.find(({ name }) => `${name}`.startsWith("vmcore"))?.key;
-    return {
-      ...{ host, started, complete: complete === true, ending: `${ending}`, all, panic },
-      number: typeof number === "number" ? number : null,
-      time: typeof summary?.time === "string" ? summary.time : started,
-      signature: typeof summary?.signature === "string" ? summary.signature : ofPanic,
-      core: typeof core === "string" ? core : null,
-      bytes: list.reduce((sum, { stored }) => sum + (Number(stored?.bytes) || 0), 0),
-    };
-  } catch {
-    return undefined;
-  }
 }

@@ -70,6 +70,14 @@ export function catalogueKeyOf(objectKey: string): string | undefined {
 
 /** Key prefix of the catalogue's entries of one day, in UTC. */
 export function dayPrefix(prefix: string, unixMs: number): string {
-  const [year, month, day] = new Date(unixMs).toISOString().slice(0, 10).split("-");
-  return `${prefix}catalog/v1/${year}/${month}/${day}/`;
+  return `${prefix}catalog/v1/${dayPath(unixMs)}/`;
+}
+
+/** Key prefix of what collectors say of the entries of one day, in UTC. */
+export function summaryPrefix(prefix: string, unixMs: number): string {
+  return `${prefix}days/v1/${dayPath(unixMs)}/`;
+}
+
+function dayPath(unixMs: number): string {
+  return new Date(unixMs).toISOString().slice(0, 10).replaceAll("-", "/");
 }

@@ -29,10 +29,10 @@ export function openLocalFile(path: string): OpenLocalFile {
   }
   return {
     sizeBytes: opened.size,
-    read(offset, sizeBytes) {
-      const bytes = readFully(fd, new Uint8Array(sizeBytes), offset);
-      if (bytes.length < sizeBytes) throw new Error(`${path} became shorter while it was read`);
-      return bytes;
+    read(offset, into) {
+      if (readFully(fd, into, offset).length < into.length) {
+        throw new Error(`${path} became shorter while it was read`);
+      }
     },
     checkUnchanged() {
       const { size, mtimeMs } = fstatSync(fd);

@@ -4,15 +4,20 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { describeError } from "../os/system_error.ts";
 import { type Credentials, encodePath, encodeQuery, sha256Hex, signHeaders } from "./signature.ts";
 import { StoreError, storeError } from "./store_error.ts";
+import { sumsOf } from "./turn.ts";
+import { connectFor, sendUpload, type UploadAnswer } from "./upload.ts";
 import { elements, elementText, escapeXml } from "./xml.ts";
 
 /** Patience with a store that says nothing. */
 const QUICK_MS = 20_000;
 const TRANSFER_MS = 10 * 60_000;
+/** The same, where it is seen whether something still goes over the network. */
+const IDLE_MS = 60_000;
+/** From here on a body is sent over a connection of its own. */
+const LARGE_BYTES = 2 ** 20;
 /** Answers that list something are far shorter. */
 const MAX_ANSWER_BYTES = 16 * 2 ** 20;
 const MAX_PAGES = 100_000;
@@ -62,6 +67,8 @@ interface Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer>;
+  /** Of the body, where it is known. */
+  readonly sha256?: string;
   readonly patienceMs?: number;
 }
 
@@ -82,11 +89,11 @@ export class ObjectStore {
 
   /** Stores an object in one request; its MD5 in hexadecimal digits. */
   async put(key: string, body: Uint8Array<ArrayBuffer>, type = "application/octet-stream"): Promise<string> {
-    const md5 = createHash("md5").update(body).digest();
-    const headers = { "content-md5": md5.toString("base64"), "content-type": type };
-    const answer = await this.#ask({ method: "PUT", key, headers, body, patienceMs: TRANSFER_MS });
-    checkTag(key, answer.headers, md5.toString("hex"));
-    return md5.toString("hex");
+    const { md5, sha256 } = await sumsOf(body);
+    const headers = { "content-md5": base64OfHex(md5), "content-type": type };
+    const answer = await this.#ask({ method: "PUT", key, headers, body, sha256, patienceMs: TRANSFER_MS });
+    checkTag(key, answer.headers, md5);
+    return md5;
   }
 
   /** What is stored under a key; `undefined` if nothing is. */
@@ -193,17 +200,18 @@ export class ObjectStore {
     number: number,
     body: Uint8Array<ArrayBuffer>,
   ): Promise<{ readonly etag: string; readonly md5: string }> {
-    const md5 = createHash("md5").update(body).digest();
+    const { md5, sha256 } = await sumsOf(body);
     const answer = await this.#ask({
       method: "PUT",
       key,
       query: { partNumber: `${number}`, uploadId: id },
-      headers: { "content-md5": md5.toString("base64") },
+      headers: { "content-md5": base64OfHex(md5) },
       body,
+      sha256,
       patienceMs: TRANSFER_MS,
     });
-    checkTag(key, answer.headers, md5.toString("hex"));
-    return { etag: tagOf(answer.headers), md5: md5.toString("hex") };
+    checkTag(key, answer.headers, md5);
+    return { etag: tagOf(answer.headers), md5 };
   }
 
   /** Parts of an upload that the store has. */
@@ -263,42 +271,55 @@ export class ObjectStore {
   }
 
   async #ask(
-    { method, key, query = {}, headers = {}, body, patienceMs = QUICK_MS }: Request,
+    { method, key, query = {}, headers = {}, body, sha256, patienceMs = QUICK_MS }: Request,
   ): Promise<Answer> {
     const { endpoint, bucket, credentials } = this.#settings;
     const search = encodeQuery(query);
     const url = new URL(`${endpoint}${encodePath(bucket, key)}${search === "" ? "" : `?${search}`}`);
-    const payloadSha256 = sha256Hex(body ?? "");
+    const payloadSha256 = sha256 ?? sha256Hex(body ?? "");
     const signed = signHeaders({ method, url, headers, payloadSha256 }, credentials, this.#now());
     const what = `Cannot ${method} ${key === "" ? `bucket ${bucket}` : key} at ${url.host}`;
     const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), patienceMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let waitedMs = 0;
+    const wait = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => patience.abort(), waitedMs = ms);
+    };
+    wait(patienceMs);
     try {
-      const response = await fetch(url, {
-        method,
-        headers: signed,
-        redirect: "manual",
-        signal: patience.signal,
-        ...(body === undefined ? {} : { body }),
-      });
-      const bytes = await readBody(response, method === "GET" && response.ok ? Infinity : MAX_ANSWER_BYTES);
-      if (response.ok) return { headers: response.headers, bytes };
+      const init = { method, headers: signed, ...(body === undefined ? {} : { body }) };
+      const large = body === undefined || body.length < LARGE_BYTES ? undefined : {
+        ...{ method, url, headers: signed, body, signal: patience.signal, onProgress: () => wait(IDLE_MS) },
+      };
+      // Without a connection there may be a proxy, which fetch knows about.
+      const conn = large === undefined ? undefined : await connectFor(large).catch(() => undefined);
+      const { status, headers, bytes } = conn === undefined || large === undefined
+        ? await send(url, init, patience.signal)
+        : await sendUpload(conn, large);
+      if (status >= 200 && status < 300) return { headers, bytes };
       throw storeError(what, {
-        status: response.status,
+        status,
         body: new TextDecoder().decode(bytes),
-        date: response.headers.get("date"),
+        date: headers.get("date"),
         nowMs: this.#now(),
       });
     } catch (error) {
       if (error instanceof StoreError) throw error;
       const reason = patience.signal.aborted
-        ? `it said nothing for ${patienceMs / 1000} s`
+        ? `it said nothing for ${waitedMs / 1000} s`
         : describeError(error);
       throw new StoreError("unreachable", `${what}: ${reason}`);
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+async function send(url: URL, init: RequestInit, signal: AbortSignal): Promise<UploadAnswer> {
+  const response = await fetch(url, { ...init, redirect: "manual", signal });
+  const mostBytes = init.method === "GET" && response.ok ? Infinity : MAX_ANSWER_BYTES;
+  return { status: response.status, headers: response.headers, bytes: await readBody(response, mostBytes) };
 }
 
 async function readBody(response: Response, mostBytes: number): Promise<Uint8Array> {
@@ -328,4 +349,8 @@ function tagOf(headers: Headers): string {
 
 function unquote(tag: string): string {
   return tag.replaceAll('"', "").toLowerCase();
+}
+
+function base64OfHex(hex: string): string {
+  return btoa(hex.replaceAll(/../g, (digits) => String.fromCharCode(Number.parseInt(digits, 16))));
 }

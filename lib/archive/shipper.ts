@@ -5,8 +5,10 @@
  */
 import { join } from "@std/path";
 import { describeError } from "../os/system_error.ts";
+import { parseEntry, parseRow } from "./catalogue_entry.ts";
+import { addToDay } from "./day_summary.ts";
 import { catalogueKey, dumpPrefix } from "./keys.ts";
-import { type LocalFile, plainContent, seekableContent } from "./content.ts";
+import { type LocalFile, PartBuffers, plainContent, seekableContent } from "./content.ts";
 import { openLocalFile } from "./local_file.ts";
 import type { ObjectStore } from "./object_store.ts";
 import type { FinalDump, Outbox } from "./outbox.ts";
@@ -16,6 +18,8 @@ import { abortUploads, type Pace, sendFile, type Sums } from "./transfer.ts";
 /** Failures that concern one dump and not the store: the next one may well succeed. */
 const OF_ONE_DUMP: ReadonlySet<StoreFailure> = new Set(["damaged", "absent", "refused", "full"]);
 
+/** Parts in memory, whether they are made, sent or waited for. */
+const MAX_PARTS_AT_ONCE = 3;
 /** Nobody sends a file for so long. */
 const FORSAKEN_MS = 7 * 24 * 3600 * 1000;
 /** Endings that a file's key can have. */
@@ -77,6 +81,7 @@ interface CatalogueObject {
 /** Ships dumps, one after the other. */
 export class Shipper {
   readonly #parts: ShipperParts;
+  readonly #buffers = new PartBuffers(MAX_PARTS_AT_ONCE);
 
   constructor(parts: ShipperParts) {
     this.#parts = parts;
@@ -163,6 +168,10 @@ export class Shipper {
     if (stored?.sizeBytes !== entry.length) {
       throw new StoreError("damaged", `The catalogue entry ${key} is not as it was sent`);
     }
+    const row = parseRow(parseEntry(entry));
+    if (row !== undefined) {
+      await addToDay(store, prefix, outbox.collector, { key, row, startedMs: dump.startedMs });
+    }
     await outbox.mark(dump, key);
     report({
       report: "shipped",
@@ -181,7 +190,8 @@ export class Shipper {
     const { root, store, pace } = this.#parts;
     using file = openLocalFile(join(root, dump.directory, name));
     const isPlain = name.startsWith("vmcore.") && !isPacked(dump, file);
-    const content = (isPlain ? seekableContent(file) : undefined) ?? plainContent(file);
+    const content = (isPlain ? seekableContent(file, this.#buffers) : undefined) ??
+      plainContent(file, this.#buffers);
     const { compression, suffix } = content;
     const key = `${folder}${name}${suffix}`;
     const { sentBytes, ...sums } = await sendFile(store, key, file, content, pace);
@@ -221,7 +231,8 @@ export class Shipper {
 /** Whether the kernel compressed or encrypted a core file: by its beginning, or by the key beside it. */
 function isPacked({ files }: FinalDump, file: LocalFile): boolean {
   if (files.some((name) => name.startsWith("key."))) return true;
-  const beginning = file.read(0, Math.min(4, file.sizeBytes));
+  const beginning = new Uint8Array(Math.min(4, file.sizeBytes));
+  file.read(0, beginning);
   return PACKED_MAGICS.some((magic) => magic.every((byte, at) => beginning[at] === byte));
 }
 

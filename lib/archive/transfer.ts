@@ -3,14 +3,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { quote } from "../text/escape.ts";
-import type { Content, LocalFile } from "./content.ts";
+import type { Content, ContentPart, LocalFile } from "./content.ts";
 import type { ObjectStore, StoredObject, StoredPart } from "./object_store.ts";
 import { StoreError } from "./store_error.ts";
-
-/** Parts on their way at once: with those that are being made this bounds the memory. */
-const MAX_PARTS_AT_ONCE = 3;
+import { hashInTurns, sumsOf } from "./turn.ts";
 
 /** Length of bytes and their SHA-256, in hexadecimal digits. */
 export interface Sums {
@@ -44,20 +42,26 @@ export async function sendFile(
 ): Promise<SentFile> {
   const there = await store.head(key);
   if (there !== undefined && there.sizeBytes === (content.sizeBytes ?? there.sizeBytes)) {
-    const known = new Summing();
-    const sha256 = await eachPart(content, (bytes) => known.add(bytes, hashOf("md5", bytes)));
+    const known = new Summing(content);
+    const sha256 = await eachPart(content, async ({ bytes, release }) => {
+      known.addMd5((await sumsOf(bytes)).md5);
+      await known.add(bytes);
+      release();
+    });
     if (known.bytes === there.sizeBytes && known.etag === there.etag) {
       await abortUploads(store, key);
-      return { received: { bytes: file.sizeBytes, sha256 }, stored: known.end(), sentBytes: 0 };
+      const received = { bytes: file.sizeBytes, sha256 };
+      return { received, stored: known.end() ?? received, sentBytes: 0 };
     }
   }
-  const sum = new Summing();
+  const sum = new Summing(content);
   const sending = new Sending(store, key, pace, sum);
   try {
-    const sha256 = await eachPart(content, (bytes, isLast) => sending.send(bytes, isLast));
+    const sha256 = await eachPart(content, (part) => sending.send(part));
     await sending.end();
     compare(key, await store.head(key), sum.bytes, sum.etag);
-    return { received: { bytes: file.sizeBytes, sha256 }, stored: sum.end(), sentBytes: sending.sentBytes };
+    const received = { bytes: file.sizeBytes, sha256 };
+    return { received, stored: sum.end() ?? received, sentBytes: sending.sentBytes };
   } finally {
     await sending.settled();
   }
@@ -66,27 +70,41 @@ export async function sendFile(
 /** @returns the SHA-256 of the file itself */
 async function eachPart(
   content: Content,
-  take: (bytes: Uint8Array<ArrayBuffer>, isLast: boolean) => Promise<void> | void,
+  take: (part: ContentPart) => Promise<void>,
 ): Promise<string> {
   const parts = content.parts();
   for (;;) {
     const next = await parts.next();
     if (next.done) return next.value;
-    await take(next.value.bytes, next.value.isLast);
+    try {
+      await take(next.value);
+    } catch (error) {
+      next.value.release();
+      await parts.return("");
+      throw error;
+    }
   }
 }
 
 /** The sums of what is stored, and the tag that the store should give it. */
 class Summing {
-  readonly #sha256 = createHash("sha256");
+  /** Of a file that is stored as it is, the sum is known anyway. */
+  readonly #sha256: Hash | undefined;
   readonly #md5s: string[] = [];
   bytes = 0;
 
-  /** Takes the next part; its MD5 may follow. */
-  add(part: Uint8Array, md5?: string): void {
-    this.#sha256.update(part);
+  constructor({ compression }: Content) {
+    this.#sha256 = compression === "none" ? undefined : createHash("sha256");
+  }
+
+  /** Takes the next part. */
+  async add(part: Uint8Array): Promise<void> {
     this.bytes += part.length;
-    if (md5 !== undefined) this.#md5s.push(md5);
+    if (this.#sha256 !== undefined) await hashInTurns(part, this.#sha256);
+  }
+
+  addMd5(md5: string): void {
+    this.#md5s.push(md5);
   }
 
   setMd5(number: number, md5: string): void {
@@ -100,8 +118,9 @@ class Summing {
     return `${createHash("md5").update(sums.join(""), "hex").digest("hex")}-${sums.length}`;
   }
 
-  /** To be called once. */
-  end(): Sums {
+  /** To be called once; `undefined` if it is the file as it is. */
+  end(): Sums | undefined {
+    if (this.#sha256 === undefined) return undefined;
     return { bytes: this.bytes, sha256: this.#sha256.digest("hex") };
   }
 }
@@ -127,26 +146,30 @@ class Sending {
   }
 
   /** Resolves when there is room for another part. */
-  async send(bytes: Uint8Array<ArrayBuffer>, isLast: boolean): Promise<void> {
+  async send({ bytes, isLast, release }: ContentPart): Promise<void> {
     const number = ++this.#number;
-    this.#sum.add(bytes);
+    await this.#sum.add(bytes);
     if (isLast && number === 1) {
       await this.#pace(bytes.length);
       this.#sum.setMd5(1, await this.#store.put(this.#key, bytes));
       this.sentBytes += bytes.length;
+      release();
       return;
     }
     const { id, there } = this.#upload ??= await takeUpUpload(this.#store, this.#key);
     const before = there.get(number);
-    if (before?.sizeBytes === bytes.length && before.etag === hashOf("md5", bytes)) {
+    if (before?.sizeBytes === bytes.length && before.etag === (await sumsOf(bytes)).md5) {
       this.#sum.setMd5(number, before.etag);
       this.#parts.push(before);
+      release();
       return;
     }
     await this.#pace(bytes.length);
-    while (this.#running.size >= MAX_PARTS_AT_ONCE) await Promise.race(this.#running);
     if (this.#failures.length > 0) throw this.#failures[0];
-    const sending = this.#sendPart(id, number, bytes).then(() => void this.#running.delete(sending));
+    const sending = this.#sendPart(id, number, bytes).then(() => {
+      this.#running.delete(sending);
+      release();
+    });
     this.#running.add(sending);
   }
 
@@ -204,8 +227,4 @@ function compare(key: string, stored: StoredObject | undefined, sizeBytes: numbe
   if (isSum && stored.etag !== etag) {
     throw new StoreError("damaged", `${quote(key)} has the sum ${stored.etag}, sent was ${etag}`);
   }
-}
-
-function hashOf(algorithm: "md5" | "sha256", bytes: Uint8Array): string {
-  return createHash(algorithm).update(bytes).digest("hex");
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
 import { cutParts, partBytes } from "../../lib/archive/part_size.ts";
 import { StoreError, type StoreFailure } from "../../lib/archive/store_error.ts";
-import { type LocalFile, plainContent } from "../../lib/archive/content.ts";
+import { type LocalFile, PartBuffers, plainContent } from "../../lib/archive/content.ts";
 import { sendFile, type SentFile } from "../../lib/archive/transfer.ts";
 import { Swift, testWithSwift } from "./swift.ts";
 
@@ -21,12 +21,15 @@ function someBytes(sizeBytes: number): Uint8Array<ArrayBuffer> {
 }
 
 function fileOf(bytes: Uint8Array<ArrayBuffer>): LocalFile {
-  return { sizeBytes: bytes.length, read: (offset, size) => bytes.slice(offset, offset + size) };
+  return {
+    sizeBytes: bytes.length,
+    read: (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
+  };
 }
 
 function send(store: ObjectStore, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<SentFile> {
   const file = fileOf(bytes);
-  return sendFile(store, key, file, plainContent(file), noPace);
+  return sendFile(store, key, file, plainContent(file, new PartBuffers(3)), noPace);
 }
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

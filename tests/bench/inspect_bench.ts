@@ -14,13 +14,13 @@ import { memoryMiB } from "./machine.ts";
 import { compiled } from "./servers.ts";
 import { digits, median, table } from "./statistics.ts";
 
-const MEMORY_SIZE = 100e9 - 100e9 % 4096;
+const MEMORY_SIZE = 100e9;
 const PAGE_SIZE = 4096;
 const WATCH_EVERY_MS = 5;
 
 /** Measures and prints. */
 export async function benchInspect(bench: Bench): Promise<void> {
-  const path = writeDump(bench);
+  const path = writeSparseDump(bench, MEMORY_SIZE);
   const rows = [["command", "seconds", "peak memory MiB"]];
   for (const args of [["inspect"], ["inspect", "--json"], ["inspect", "--dmesg"]]) {
     bench.doing(`${args.join(" ")} of 100 GB`);
@@ -70,17 +70,18 @@ async function benchList(bench: Bench): Promise<void> {
 const LAST_MESSAGES =
   "panic: bench\ncpuid = 1\nKDB: stack backtrace:\n#0 0xffffffff80b9002d at kdb_backtrace+0x5d\nUptime: 3s\n";
 
-/** Writes the dump and its header; returns the path of the dump. */
-function writeDump(bench: Bench): string {
+/** Writes a sparse minidump of a machine with so much memory, and its header; returns the path of the dump. */
+export function writeSparseDump(bench: Bench, memoryBytes: number): string {
+  const memorySize = memoryBytes - memoryBytes % PAGE_SIZE;
   const messageBuffer = buildMessageBuffer({ text: "<2>panic: bench\n".repeat(4000) });
-  const head = buildMinidump({ ranges: [[0, MEMORY_SIZE]], messageBuffer });
-  const pages = MEMORY_SIZE / PAGE_SIZE;
+  const head = buildMinidump({ ranges: [[0, memorySize]], messageBuffer });
+  const pages = memorySize / PAGE_SIZE;
   const round = (size: number) => Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
   // Behind the header page, the message buffer and the page of dump_avail.
   const bitmapAt = PAGE_SIZE + round(messageBuffer.section.byteLength) + PAGE_SIZE;
   head.fill(0xff, bitmapAt, bitmapAt + (pages >> 3));
   if (pages % 8 > 0) head[bitmapAt + (pages >> 3)] = (1 << (pages % 8)) - 1;
-  const size = head.byteLength + MEMORY_SIZE;
+  const size = head.byteLength + memorySize;
   const path = join(bench.place.directory, "vmcore.bench.0");
   Deno.writeFileSync(path, head);
   Deno.truncateSync(path, size);

@@ -17,6 +17,7 @@ import { benchMemory } from "./memory_bench.ts";
 import { benchCommand, extentOf, type Section } from "./options.ts";
 import { benchReceive } from "./receive_bench.ts";
 import { benchSend } from "./send_bench.ts";
+import { benchShip } from "./ship_bench.ts";
 import { benchSoak } from "./soak_bench.ts";
 import { benchSparse } from "./sparse_bench.ts";
 import { benchStartUp } from "./start_up_bench.ts";
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<Section, (bench: Bench) => Promise<void>>> = {
   send: benchSend,
   inspect: benchInspect,
   sparse: benchSparse,
+  ship: benchShip,
   soak: benchSoak,
 };
 

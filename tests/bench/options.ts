@@ -7,7 +7,16 @@ import { type Command, globalOptions, type Values } from "../../lib/cli/options.
 import { choice, count, duration, file, port, size, type ValueKind } from "../../lib/cli/values.ts";
 
 /** What can be measured, in the order it is. */
-export const SECTIONS = ["receive", "memory", "start-up", "send", "inspect", "sparse", "soak"] as const;
+export const SECTIONS = [
+  "receive",
+  "memory",
+  "start-up",
+  "send",
+  "inspect",
+  "sparse",
+  "ship",
+  "soak",
+] as const;
 /** One of {@linkcode SECTIONS}. */
 export type Section = typeof SECTIONS[number];
 

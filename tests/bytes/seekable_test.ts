@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import type { Source } from "../../lib/bytes/source.ts";
-import { compressFrame } from "../../lib/bytes/zstd/compress.ts";
+import { canCompress, FrameCompressor } from "../../lib/bytes/zstd/compress.ts";
 import { encodeSeekTable } from "../../lib/bytes/zstd/seek_table.ts";
 import { SeekableZstdSource } from "../../lib/bytes/zstd/seekable_source.ts";
 import { memorySource } from "./memory_source.ts";
@@ -15,6 +15,16 @@ function rawFrame(plain: Uint8Array): Uint8Array {
   frame.set([head & 0xff, head >> 8 & 0xff, head >> 16], 9);
   frame.set(plain, 12);
   return frame;
+}
+
+/** A frame as Deno makes it. */
+function compressFrame(plain: Uint8Array): Uint8Array {
+  const compressor = new FrameCompressor(plain.length);
+  try {
+    return compressor.compress(plain).slice();
+  } finally {
+    compressor.close();
+  }
 }
 
 /** Frames of some lengths with their table behind them. */
@@ -49,7 +59,7 @@ const FRAME_LENGTHS = fc.array(fc.nat(3000), { minLength: 1, maxLength: 12 });
 Deno.test("SeekableZstdSource reads the bytes that are asked for, whatever frames they are in", async () => {
   const span = fc.tuple(fc.nat(40_000), fc.nat(20_000));
   await fc.assert(fc.asyncProperty(FRAME_LENGTHS, fc.array(span), async (lengths, spans) => {
-    for (const encode of compressFrame === undefined ? [rawFrame] : [rawFrame, compressFrame]) {
+    for (const encode of canCompress ? [rawFrame, compressFrame] : [rawFrame]) {
       const { plain, file } = seekable(lengths, encode);
       const source = await SeekableZstdSource.open(memorySource(file));
       assert(source !== undefined);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CatalogueEntry, readCatalogue, readSums } from "../../archive/catalogue.ts";
+import { readCatalogue, readSums } from "../../archive/catalogue.ts";
+import type { CatalogueEntry } from "../../archive/catalogue_entry.ts";
 import { fetchFile, partialPath } from "../../archive/fetch_file.ts";
 import { ObjectSource } from "../../archive/object_source.ts";
 import { StoreError } from "../../archive/store_error.ts";
@@ -35,6 +36,7 @@ function readShelf(path: string, options: Options): AsyncGenerator<CatalogueEntr
     host: options.host ?? null,
     complete: wantedState(options.state),
     limit: options.limit ?? Infinity,
+    isBrief: !options.json || options.group,
   };
   return readCatalogue(store, prefix, query);
 }
