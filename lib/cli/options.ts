@@ -169,7 +169,7 @@ export const serveOptions = {
 } as const satisfies Record<string, Option>;
 
 /** Options of `netdump send`. */
-export const sendOptions = {
+const sendOptions = {
   server: {
     short: "s",
     value: hostPort,

@@ -15,7 +15,7 @@ const METHOD_ZLIB = 1;
 const METHOD_ZSTD = 2;
 
 /** What one section may take of memory. */
-export const MAX_DECOMPRESSED_BYTES = 96 * 2 ** 20;
+const MAX_DECOMPRESSED_BYTES = 96 * 2 ** 20;
 const PIECE_BYTES = 2 ** 17;
 
 /** Decompresses a section: what is good of a damaged one, `null` if it is too large or of an unknown method. */

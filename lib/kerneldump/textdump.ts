@@ -31,7 +31,7 @@ export interface Textdump {
 }
 
 /** What the kernel writes, in this order. */
-export const TEXTDUMP_MEMBERS: readonly string[] = [
+const TEXTDUMP_MEMBERS: readonly string[] = [
   "ddb.txt",
   "config.txt",
   "msgbuf.txt",

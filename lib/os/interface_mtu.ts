@@ -9,7 +9,7 @@ import { FREEBSD12_MAX_PAYLOAD_SIZE, HEADER_SIZE, IP_UDP_HEADER_SIZE } from "../
 /** The MTU of Ethernet. */
 export const ETHERNET_MTU = 1500;
 /** The largest that works with netdumpd (reference netdump-protocol.md, section 2): jumbo frames and loopback have room for more. */
-export const NETDUMPD_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
+const NETDUMPD_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
 
 /**
  * The MTU to take for the way to a server: its route's, if that is known, else loopback's if its address is one of this machine, else

@@ -161,7 +161,7 @@ function reference(unit: FormContext, offset: number): FormValue {
 }
 
 /** Whether a form's width is the same in every entry of a unit; its bytes then, else -1. */
-export function fixedFormSize(form: number, unit: FormContext): number {
+function fixedFormSize(form: number, unit: FormContext): number {
   switch (form) {
     case Form.IMPLICIT_CONST:
     case Form.FLAG_PRESENT:

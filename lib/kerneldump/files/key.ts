@@ -18,7 +18,7 @@ export interface KernelDumpKey {
 }
 
 /** Bytes before the encrypted key. */
-export const KEY_PREFIX_SIZE = 37;
+const KEY_PREFIX_SIZE = 37;
 /** The largest encrypted key, that of a 16,384-bit RSA key (section 1.5). */
 export const MAX_ENCRYPTED_KEY_SIZE = 2048;
 

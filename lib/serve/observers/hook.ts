@@ -182,12 +182,12 @@ async function passLines(
 }
 
 /** netdumpd's arguments: reason, client address, host, info path, core path. */
-export function hookArguments({ outcome, dump }: { outcome: Outcome; dump: DumpRecord }): string[] {
+function hookArguments({ outcome, dump }: { outcome: Outcome; dump: DumpRecord }): string[] {
   return [outcome, dump.client, dump.host, path(dump, dump.info), path(dump, dump.core)];
 }
 
 /** The dump in the environment. What the client wrote is escaped (P8). */
-export function hookEnvironment(finished: FinishedDump): Record<string, string> {
+function hookEnvironment(finished: FinishedDump): Record<string, string> {
   const { dump } = finished;
   const header = dump.kernelDumpHeader;
   return {

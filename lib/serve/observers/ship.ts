@@ -31,7 +31,7 @@ export interface ShipParts {
 }
 
 /** The permissions of the worker. */
-export function shipPermissions({ root, store }: ShipSettings, outbox: string): Deno.PermissionOptionsObject {
+function shipPermissions({ root, store }: ShipSettings, outbox: string): Deno.PermissionOptionsObject {
   const { protocol, hostname, port } = new URL(store.endpoint);
   return {
     read: [root],
