@@ -105,7 +105,8 @@ Deno.test("weakness 35, handler without a time limit: it is ended, and one that 
   const hook = new Hook(program(slow.path), observe, { timeLimitMs: 200, graceMs: 200 });
   hook.run(receiver.finished!);
   assertEquals(await hook.settled(20_000), { running: 0, waiting: 0 });
-  new Hook(program(join(temp.path, "missing")), observe).run(receiver.finished!);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const missing = new Hook(program(join(temp.path, "missing")), observe);
+  missing.run(receiver.finished!);
+  assertEquals(await missing.settled(20_000), { running: 0, waiting: 0 });
   assertEquals(results.map(({ result }) => result), ["timed-out", "failed"]);
 });
