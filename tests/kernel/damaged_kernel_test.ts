@@ -1,9 +1,12 @@
 import { assert } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readElfSymbols } from "../../lib/kernel/elf_symbols.ts";
-import { madeFullDump, madeMinidump } from "./made_dump.ts";
+import { madeMinidump } from "./made_dump.ts";
+import { madeFullDump } from "./made_full_dump.ts";
 import { toyBytes, toyDump, toyTest } from "./toy.ts";
-import { type CrashedKernel, madeTest, TARGETS } from "./made_kernel.ts";
+import { madeTest } from "./made.ts";
+import type { CrashedKernel } from "./made_kernel.ts";
+import { TARGETS } from "./made_targets.ts";
 
 const ROUNDS = fromFileUrl(new URL("damage_rounds.ts", import.meta.url));
 

@@ -4,7 +4,9 @@ import { formatValue } from "../../lib/kernel/value_text.ts";
 import { writeCtf } from "./ctf_writer.ts";
 import { codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
 import { madeMinidump } from "./made_dump.ts";
-import { type CrashedKernel, madeTest, TARGETS } from "./made_kernel.ts";
+import { madeTest } from "./made.ts";
+import type { CrashedKernel } from "./made_kernel.ts";
+import { TARGETS } from "./made_targets.ts";
 
 const OBJECT = 1;
 const INT = 1;

@@ -1,6 +1,6 @@
 /** gdb as the oracle: the frames of every thread of a kernel that was made. */
 
-import { madeProcessCore } from "./made_dump.ts";
+import { madeProcessCore } from "./made_process_core.ts";
 import type { CrashedKernel, MadeKernel } from "./made_kernel.ts";
 
 /** A frame as gdb shows it. */

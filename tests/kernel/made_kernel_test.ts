@@ -2,8 +2,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ThreadStack } from "../../lib/kernel/kernel.ts";
 import { allStacks, codeFile, NO_FILES, openDumpedKernel, openFullDump } from "./dumps.ts";
 import { type GdbFrame, gdbFrames } from "./gdb.ts";
-import { fullDumpKinds, madeFullDump, madeMinidump } from "./made_dump.ts";
-import { type CrashedKernel, type MadeKernel, madeTest, TARGETS } from "./made_kernel.ts";
+import { madeMinidump } from "./made_dump.ts";
+import { fullDumpKinds, madeFullDump } from "./made_full_dump.ts";
+import { madeTest } from "./made.ts";
+import type { CrashedKernel, MadeKernel } from "./made_kernel.ts";
+import { TARGETS } from "./made_targets.ts";
 
 /** The crashes that `made/kern.c` has. */
 const CRASHES: Readonly<Record<string, number>> = {

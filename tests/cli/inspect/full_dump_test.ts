@@ -1,8 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readElfSymbols } from "../../../lib/kernel/elf_symbols.ts";
-import { fullDumpKinds, madeFullDump } from "../../kernel/made_dump.ts";
-import { madeTest, TARGETS } from "../../kernel/made_kernel.ts";
+import { fullDumpKinds, madeFullDump } from "../../kernel/made_full_dump.ts";
+import { madeTest } from "../../kernel/made.ts";
+import { TARGETS } from "../../kernel/made_targets.ts";
 import { netdump } from "../netdump_process.ts";
 
 /** The crash of `kernel/made/kern.c` by a fault in a static function. */

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { madeMinidump } from "../../kernel/made_dump.ts";
-import { madeTest, TARGETS } from "../../kernel/made_kernel.ts";
+import { madeTest } from "../../kernel/made.ts";
+import { TARGETS } from "../../kernel/made_targets.ts";
 import { netdump } from "../netdump_process.ts";
 
 /** The crashes of `kernel/made/kern.c`: inside the module, and in the kernel that the module called. */

@@ -1,0 +1,41 @@
+/** A kernel for a test, made while it runs. */
+
+import { type MadeKernel, makeKernel } from "./made_kernel.ts";
+import type { Target } from "./made_targets.ts";
+
+/** A test of a kernel that is made for it: skipped, and says so, where a tool is missing. */
+export function madeTest(
+  name: string,
+  { target, flags }: { target: Target; flags?: readonly string[] },
+  test: (made: MadeKernel) => Promise<void>,
+): void {
+  const missing = [target.compiler[0]!, target.linker[0]!, target.gdb, ...target.emulator].find((tool) =>
+    !isThere(tool)
+  );
+  const why = Deno.build.os !== "linux" || Deno.build.arch !== "x86_64"
+    ? "the machine is no Linux on amd64"
+    : missing === undefined
+    ? ""
+    : `no ${missing} here`;
+  Deno.test({
+    name: `${target.name}: ${name}${why === "" ? "" : ` (skipped: ${why})`}`,
+    ignore: why !== "",
+    fn: async () => {
+      const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
+      try {
+        await test(await makeKernel(target, directory, flags));
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+function isThere(tool: string): boolean {
+  try {
+    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    return false;
+  }
+}
