@@ -9,10 +9,11 @@ import { type NamedFrame, nameFrame } from "./backtrace.ts";
 import { readCapture } from "./ddb_capture.ts";
 import { type DumpSymbols, readDumpSymbols } from "./dump_symbols.ts";
 import { findDumpTypes } from "./dump_types.ts";
-import { isKernelFile, readBuildId } from "./elf_identity.ts";
-import { type CodeFile, debugOf, dumpedBuildId, matchesDump, readFileSymbols } from "./kernel_files.ts";
+import { isKernelFile } from "./elf_identity.ts";
+import { type CodeFile, debugOf, matchesDump, readFileSymbols } from "./kernel_files.ts";
 import { withPageTables } from "./full_dump_memory.ts";
 import { type ElfSymbol, readElfSymbols } from "./elf_symbols.ts";
+import { type KernelFacts, readFacts } from "./kernel_facts.ts";
 import { KernelGlobals } from "./kernel_globals.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import { type LinkerFile, readLinkerFiles } from "./linker_files.ts";
@@ -27,22 +28,6 @@ import { type Process, readProcesses, SavedRegisters, type Thread } from "./thre
 import type { Types } from "./types.ts";
 import { readVariable, type Variable } from "./variables.ts";
 import { type StackEnd, unwind, type Unwinding } from "./unwind.ts";
-
-/** What a kernel says of itself; `null` where nothing has it. Strings are unfiltered. */
-export interface KernelFacts {
-  readonly buildId: string | null;
-  readonly osrelease: string | null;
-  readonly osreldate: number | null;
-  readonly ident: string | null;
-  readonly machine: string | null;
-  readonly cpus: number | null;
-  readonly hz: number | null;
-  readonly physicalPages: number | null;
-  /** Unix time in seconds. */
-  readonly bootTime: number | null;
-  readonly uptimeSeconds: number | null;
-  readonly panic: string | null;
-}
 
 /** A thread with its stack. */
 export interface ThreadStack {
@@ -257,40 +242,6 @@ async function loadObjects(
     if (usable !== null) types.set(object, typesOf(usable, address));
   }
   return { objects, types };
-}
-
-async function readFacts(
-  globals: KernelGlobals,
-  symbols: SymbolTable,
-  file: CodeFile | null,
-  dumpedId: string | null,
-): Promise<KernelFacts> {
-  const seconds = async (name: string) => safe(await globals.word(name));
-  const [now, uptime] = [await seconds("time_second"), await seconds("time_uptime")];
-  const panic = await globals.word("panicstr");
-  const fileId = file === null
-    ? null
-    : await readBuildId(file.file) ?? (file.debug && await readBuildId(file.debug));
-  return {
-    buildId: dumpedId ?? await dumpedBuildId(symbols, globals.memory) ?? fileId?.hex ?? null,
-    osrelease: await globals.string("osrelease"),
-    osreldate: await globals.int("osreldate"),
-    ident: await globals.string("kern_ident"),
-    machine: await globals.string("machine"),
-    cpus: await globals.int("mp_ncpus"),
-    hz: await globals.int("hz"),
-    physicalPages: safe(await globals.word("physmem")),
-    bootTime: now === null || uptime === null || now < uptime ? null : now - uptime,
-    uptimeSeconds: uptime,
-    panic: panic === null || panic === 0n ? null : await globals.memory.string(panic, MAX_PANIC_BYTES),
-  };
-}
-
-const MAX_PANIC_BYTES = 1024;
-
-/** A count or time; `null` if it is beyond what one can be. */
-function safe(value: bigint | null): number | null {
-  return value === null || value >= 1n << 47n ? null : Number(value);
 }
 
 /** How much of an entry's code holds the instruction that tells its trap frame's size. */
