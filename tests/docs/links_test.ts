@@ -51,6 +51,13 @@ Deno.test("the tests that pages name are there", () => {
   }
 });
 
+Deno.test("the files that the map names are there", () => {
+  const map = Deno.readTextFileSync(join(ROOT, "lib/README.md"));
+  for (const [, name = ""] of map.matchAll(/`([\w/]+\/\w+\.ts)`/g)) {
+    assert(exists(join(ROOT, "lib", name)) || exists(join(ROOT, name)), `lib/README.md names ${name}`);
+  }
+});
+
 function exists(path: string): boolean {
   try {
     Deno.statSync(path);
