@@ -19,10 +19,10 @@ export class NativeDecoderError extends Error {
   override readonly name = "NativeDecoderError";
 }
 
-/** What is used of a stream of node:zlib. */
-interface NativeStream {
+/** What is used of a stream of node:zlib, whichever way it goes. */
+export interface NativeStream {
   readonly _handle: {
-    /** Works at once; how much room and input are left stands in `_writeState` then. */
+    /** Works at once. */
     writeSync(
       flush: number,
       input: Uint8Array,
@@ -35,6 +35,7 @@ interface NativeStream {
     /** Called while `writeSync` runs, for what it does not throw. */
     onerror: () => void;
   };
+  /** How much room and input are left. */
   readonly _writeState: Uint32Array;
   reset(): void;
   close(): void;

@@ -6,35 +6,17 @@
  * @module
  */
 import * as zlib from "node:zlib";
+import type { NativeStream } from "../native_decoder.ts";
 
 /** What does not get smaller gets a little larger. */
 const ROOM_BYTES = 64 * 1024;
 /** zstd's quickest usual level: dumps that come need the processor more. */
 const LEVEL = 1;
 
-interface ZstdStream {
-  readonly _handle: {
-    writeSync(
-      flush: number,
-      input: Uint8Array,
-      inputAt: number,
-      inputBytes: number,
-      output: Uint8Array,
-      outputAt: number,
-      outputBytes: number,
-    ): unknown;
-    onerror: () => void;
-  };
-  /** How much room and input are left. */
-  readonly _writeState: Uint32Array;
-  reset(): void;
-  close(): void;
-}
-
 interface NativeZstd {
   readonly zstdCompressSync?: (plain: Uint8Array, options: Options) => Uint8Array<ArrayBuffer>;
   readonly zstdDecompressSync: (frame: Uint8Array) => Uint8Array;
-  readonly createZstdCompress: (options: Options) => ZstdStream;
+  readonly createZstdCompress: (options: Options) => NativeStream;
   readonly constants: Readonly<
     Record<"ZSTD_c_checksumFlag" | "ZSTD_c_compressionLevel" | "ZSTD_e_end", number>
   >;
@@ -55,7 +37,7 @@ export class FrameCompressor {
     params: { [constants.ZSTD_c_checksumFlag]: 1, [constants.ZSTD_c_compressionLevel]: LEVEL },
   };
   readonly #output: Uint8Array<ArrayBuffer>;
-  #stream: ZstdStream | undefined;
+  #stream: NativeStream | undefined;
 
   /** @param mostBytes of a frame's plain bytes */
   constructor(mostBytes: number) {
