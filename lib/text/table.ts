@@ -59,6 +59,19 @@ export function truncate(text: string, width: number): string {
   return `${kept}…`;
 }
 
+/** The same where the end tells more than the beginning, as a path's does. */
+export function truncateFront(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = "";
+  let left = width - 1;
+  for (const character of [...text].reverse()) {
+    left -= displayWidth(character);
+    if (left < 0) break;
+    kept = character + kept;
+  }
+  return `…${kept}`;
+}
+
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60]/u;
 const COMBINING = /\p{M}/u;

@@ -304,6 +304,20 @@ Deno.test("directoryTable() lines up, marks equal panics, and fits the terminal"
   });
 });
 
+Deno.test("directoryTable() tells directories by their ends where the terminal has no room for all of them", async () => {
+  await withFiles({ "vmcore.7": buildElfCore() }, async (directory, path) => {
+    const deep = "a/directory/with/a/name/that/is/long/w1";
+    const below = findDumps(directory).dumps.map((dump) => ({ ...dump, directory: path(deep), below: deep }));
+    const found = { directory, dumps: below, left: [] };
+    const entries = (await listDirectory(directory)).map((entry) => ({ ...entry, directory: path(deep) }));
+    const lineOf = (width: number | null) =>
+      directoryTable(found, styleFor(false, true), width).add(entries).split("\n")[1]!;
+    assertStringIncludes(lineOf(null), `${deep} `);
+    assertMatch(lineOf(100), /^….{17}long\/w1 /);
+    assertMatch(lineOf(40), /^….{4}long\/w1 /);
+  });
+});
+
 Deno.test("directoryTable() told in pieces has one head, and columns that only become wider", async () => {
   await withFiles(everyFate(), async (directory) => {
     const entries = await listDirectory(directory);

@@ -29,7 +29,7 @@ const MINIDUMP = buildMinidump({
 });
 
 /** The bytes of a base that mean something come one by one, the others in strides. */
-const MUTATIONS = 600;
+const MUTATIONS = 300;
 /** On a shared machine; what is bounded takes a hundredth of it. */
 const SLOWEST_MS = 5000;
 

@@ -5,6 +5,7 @@
  */
 
 import { type Column, GrowingTable } from "../../text/growing_table.ts";
+import { truncateFront } from "../../text/table.ts";
 import type { Style } from "../../text/style.ts";
 import { formatSize } from "../../text/units.ts";
 import type { Entry, State } from "../directory/entry.ts";
@@ -50,11 +51,14 @@ const COLUMNS: readonly Column<Entry>[] = [
   { head: "PANIC", cell: (entry) => entry.panic === null ? leftBehind(entry) : told(entry.panic) },
 ];
 
+/** A directory's path takes a quarter of the terminal at most, but no less than this. */
+const LEAST_PLACE_WIDTH = 12;
+
 /**
  * The table of a directory's dumps. Equal panics have the same tag in the column SAME.
  *
  * @param found what will be in it: where dumps lie in directories below the one that was named, there is a column for them
- * @param width columns of the terminal, to which panics are cut; `null` leaves them whole
+ * @param width columns of the terminal, to which directories and panics are cut; `null` leaves them whole
  */
 export function directoryTable(
   { directory, dumps }: FoundDumps,
@@ -62,7 +66,11 @@ export function directoryTable(
   width: number | null,
 ): GrowingTable<Entry> {
   const places = new Map(dumps.map((dump) => [dump.directory, dump.below]));
-  const place = { head: "IN", cell: (entry: Entry) => told(places.get(entry.directory) || ".") };
+  const mostWidth = width === null ? Infinity : Math.max(LEAST_PLACE_WIDTH, Math.floor(width / 4));
+  const place = {
+    head: "IN",
+    cell: (entry: Entry) => truncateFront(told(places.get(entry.directory) || "."), mostWidth),
+  };
   const isFlat = dumps.every((dump) => dump.directory === directory);
   return new GrowingTable(isFlat ? COLUMNS : [place, ...COLUMNS], style, width);
 }
