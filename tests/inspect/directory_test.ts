@@ -313,7 +313,7 @@ Deno.test("directoryTable() tells directories by their ends where the terminal h
     const lineOf = (width: number | null) =>
       directoryTable(found, styleFor(false, true), width).add(entries).split("\n")[1]!;
     assertStringIncludes(lineOf(null), `${deep} `);
-    assertMatch(lineOf(100), /^….{17}long\/w1 /);
+    assertMatch(lineOf(120), /^….{12}long\/w1 /);
     assertMatch(lineOf(40), /^….{4}long\/w1 /);
   });
 });

@@ -7,7 +7,7 @@
 import { findDumps, type FoundDumps } from "../../inspect/directory/find_dumps.ts";
 import { KeptEntries } from "../../inspect/directory/kept_entries.ts";
 import { listDumps, type Selection } from "../../inspect/directory/list_dumps.ts";
-import { directoryTable } from "../../inspect/tell/directory_text.ts";
+import { directoryTable, isTimeMarked, TIME_MARK } from "../../inspect/tell/directory_text.ts";
 import { escapeLine } from "../../text/escape.ts";
 import { styleFor } from "../../text/style.ts";
 import { VERSION } from "../../version.ts";
@@ -53,16 +53,19 @@ export async function inspectDirectory(
     verify ? { thoroughness: "verify", selection } : { thoroughness: "glance", kept, selection },
   );
   let isGood = true;
+  let isAnyMarked = false;
   async function* judged() {
     for await (const entry of entries) {
       isGood &&= entry.state === "whole";
+      isAnyMarked ||= isTimeMarked(entry);
       yield entry;
     }
   }
   const style = styleFor(Deno.stdout.isTerminal(), Deno.noColor);
   if (titled && !json) await writeStdout(`${style.bold(escapeLine(found.directory))}\n`);
   try {
-    const table = directoryTable(found, style, terminalWidth());
+    const width = terminalWidth();
+    const table = directoryTable(found, style, width);
     const count = group
       ? await tellGroups(judged(), json, style)
       : await tellList(judged(), json ? jsonLines : (ready) => table.add(ready));
@@ -74,6 +77,8 @@ export async function inspectDirectory(
           : `No such dumps in ${place}\n`,
       );
     }
+    // Programs that read the table need no legend.
+    if (isAnyMarked && width !== null && !group && !json) await writeStdout(`${style.dim(TIME_MARK)}\n`);
   } finally {
     kept.close();
   }

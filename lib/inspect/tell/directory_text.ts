@@ -51,7 +51,7 @@ const COLUMNS: readonly Column<Entry>[] = [
   { head: "PANIC", cell: (entry) => entry.panic === null ? leftBehind(entry) : told(entry.panic) },
 ];
 
-/** A directory's path takes a quarter of the terminal at most, but no less than this. */
+/** A directory's path takes a sixth of the terminal at most, but no less than this. */
 const LEAST_PLACE_WIDTH = 12;
 
 /**
@@ -66,7 +66,7 @@ export function directoryTable(
   width: number | null,
 ): GrowingTable<Entry> {
   const places = new Map(dumps.map((dump) => [dump.directory, dump.below]));
-  const mostWidth = width === null ? Infinity : Math.max(LEAST_PLACE_WIDTH, Math.floor(width / 4));
+  const mostWidth = width === null ? Infinity : Math.max(LEAST_PLACE_WIDTH, Math.floor(width / 6));
   const place = {
     head: "IN",
     cell: (entry: Entry) => truncateFront(told(places.get(entry.directory) || "."), mostWidth),
@@ -75,11 +75,18 @@ export function directoryTable(
   return new GrowingTable(isFlat ? COLUMNS : [place, ...COLUMNS], style, width);
 }
 
-/** A time that is not the crash's but the file's is marked, and one that came without its zone. */
-function formatWhen({ time, timeOfCrash, timeZoned }: Entry): string {
-  if (time === null) return "-";
-  const text = time.replace("T", " ").replace(/:\d\dZ$/, "");
-  return timeOfCrash && timeZoned ? text : `${text} *`;
+/** What the mark behind a time means. */
+export const TIME_MARK = "* when the file was written, or by an info file that tells no zone";
+
+/** Whether a time is marked: it is not the crash's but the file's, or came without its zone. */
+export function isTimeMarked({ time, timeOfCrash, timeZoned }: Entry): boolean {
+  return time !== null && !(timeOfCrash && timeZoned);
+}
+
+function formatWhen(entry: Entry): string {
+  if (entry.time === null) return "-";
+  const text = entry.time.replace("T", " ").replace(/:\d\dZ$/, "");
+  return isTimeMarked(entry) ? `${text} *` : text;
 }
 
 function formatKind({ kind, layers }: Entry): string {
