@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { MAX_READ_BYTES, type Source } from "../bytes/source.ts";
 import { readFully } from "./read_fully.ts";
 
@@ -30,8 +30,7 @@ export class FileSource implements Source {
     }
     const fd = openSync(path, "r");
     try {
-      const opened = fstatSync(fd);
-      return new FileSource(fd, opened.isFile() ? opened.size : deviceSize(path));
+      return new FileSource(fd, stat.isFile ? stat.size : deviceSize(path));
     } catch (error) {
       closeSync(fd);
       throw error;

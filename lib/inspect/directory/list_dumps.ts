@@ -54,7 +54,7 @@ export async function* listDumps(found: FoundDumps, reading: Reading): AsyncGene
   const candidates = found.dumps.filter((dump) => mayBeOf(dump, selection.host))
     .map((dump) => candidateOf(dump, kept))
     .filter(({ latest }) => latest >= since)
-    .sort((a, b) => newestFirst(a.latest, b.latest, a.dump, b.dump));
+    .sort((a, b) => newestFirst(placeOf(a), placeOf(b)));
   const waiting = new WaitingEntries();
   let left = selection.limit ?? Infinity;
   try {
@@ -62,7 +62,8 @@ export async function* listDumps(found: FoundDumps, reading: Reading): AsyncGene
       const read = () => describeDump(dump, written, thoroughness);
       const known = facts ?? await (look === null ? undefined : kept?.read(dump, look, read)) ?? await read();
       waiting.push({ directory: dump.directory, file: dump.files[0]!, files: dump.files, ...known });
-      for (const entry of waiting.newerThan(candidates[at + 1]?.latest)) {
+      const next = candidates[at + 1];
+      for (const entry of waiting.before(next === undefined ? undefined : placeOf(next))) {
         if (!isSelected(entry, since, selection)) continue;
         yield entry;
         if (--left === 0) return;
@@ -97,7 +98,21 @@ function isSelected(entry: Entry, since: string, { host, state }: Selection): bo
     (state === undefined || entry.state === state);
 }
 
-/** Entries that a newer one may still come before, the newest last. */
+/** What decides where a dump stands in the list. */
+type Place = Pick<Entry, "time" | "directory" | "file">;
+
+/** Where a dump stands at the earliest that is not read yet. */
+function placeOf({ dump: { directory, files }, latest }: Candidate): Place {
+  return { time: latest, directory, file: files[0]! };
+}
+
+function newestFirst(a: Place, b: Place): number {
+  const [ofA, ofB] = [a.time ?? "", b.time ?? ""];
+  if (ofA !== ofB) return ofA < ofB ? 1 : -1;
+  return compareNames(a.directory, b.directory) || compareNames(a.file, b.file);
+}
+
+/** Entries that another one may still come before, the first last. */
 class WaitingEntries {
   readonly #entries: Entry[] = [];
 
@@ -105,33 +120,17 @@ class WaitingEntries {
     let [from, to] = [0, this.#entries.length];
     while (from < to) {
       const middle = (from + to) >> 1;
-      if (comesBefore(entry, this.#entries[middle]!)) from = middle + 1;
+      if (newestFirst(entry, this.#entries[middle]!) < 0) from = middle + 1;
       else to = middle;
     }
     this.#entries.splice(from, 0, entry);
   }
 
-  /** Takes out those that are newer than a time, in order; all of them without one. */
-  *newerThan(time: string | undefined): Generator<Entry> {
-    for (let last; (last = this.#entries.at(-1)) !== undefined; this.#entries.pop()) {
-      if (time !== undefined && (last.time ?? "") <= time) return;
-      yield last;
+  /** Takes out those that come before a place, in order; all of them without one. */
+  *before(place: Place | undefined): Generator<Entry> {
+    for (let first; (first = this.#entries.at(-1)) !== undefined; this.#entries.pop()) {
+      if (place !== undefined && newestFirst(first, place) > 0) return;
+      yield first;
     }
   }
-}
-
-function comesBefore(a: Entry, b: Entry): boolean {
-  return newestFirst(
-    a.time ?? "",
-    b.time ?? "",
-    { below: a.directory, files: a.files },
-    { below: b.directory, files: b.files },
-  ) < 0;
-}
-
-type Named = Pick<DumpFiles, "below"> & { readonly files: readonly string[] };
-
-function newestFirst(a: string, b: string, ofA: Named, ofB: Named): number {
-  if (a !== b) return a < b ? 1 : -1;
-  return compareNames(ofA.below, ofB.below) || compareNames(ofA.files[0]!, ofB.files[0]!);
 }
