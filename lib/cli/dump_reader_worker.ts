@@ -8,7 +8,7 @@
 import { join, relative } from "@std/path";
 import type { Entry } from "../inspect/directory/entry.ts";
 import { findDumps } from "../inspect/directory/find_dumps.ts";
-import { KeptEntries } from "../inspect/directory/kept_entries.ts";
+import { EntryCache } from "../inspect/directory/entry_cache.ts";
 import { listDumps } from "../inspect/directory/list_dumps.ts";
 import { examine } from "../inspect/examine.ts";
 import type { Findings } from "../inspect/findings.ts";
@@ -32,12 +32,12 @@ const worker = self as unknown as DedicatedWorkerGlobalScope;
 
 async function list(root: string): Promise<StoredDump[]> {
   const found = findDumps(root);
-  const kept = KeptEntries.open(found, VERSION, false);
+  const cache = EntryCache.open(found, VERSION, false);
   try {
-    const entries = listDumps(found, { thoroughness: "glance", kept, selection: { limit: MOST_DUMPS } });
+    const entries = listDumps(found, { thoroughness: "glance", cache, selection: { limit: MOST_DUMPS } });
     return await Array.fromAsync(entries, (entry) => describe(root, entry));
   } finally {
-    kept.close();
+    cache.close();
   }
 }
 

@@ -48,8 +48,8 @@ export interface Subject {
   readonly room: number | null;
 }
 
-/** What else than sessions opens descriptors in a server. */
-export interface Company {
+/** What opens descriptors in a server besides sessions. */
+export interface OtherDescriptors {
   readonly receivers: number;
   readonly heraldSockets: number;
   /** Workers for the status page and for shipping. */
@@ -57,7 +57,10 @@ export interface Company {
 }
 
 /** For how many sessions at once a process that may open so many descriptors has room. */
-export function roomFor(descriptors: number, { receivers, heraldSockets, sideWorkers }: Company): number {
+export function roomFor(
+  descriptors: number,
+  { receivers, heraldSockets, sideWorkers }: OtherDescriptors,
+): number {
   const reserved = DESCRIPTORS_OF_PROGRAM + receivers * DESCRIPTORS_PER_RECEIVER + heraldSockets +
     sideWorkers * DESCRIPTORS_PER_SIDE_WORKER;
   return Math.max(0, Math.floor((descriptors - reserved) / DESCRIPTORS_PER_SESSION));

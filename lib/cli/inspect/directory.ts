@@ -5,7 +5,7 @@
  */
 
 import { findDumps, type FoundDumps } from "../../inspect/directory/find_dumps.ts";
-import { KeptEntries } from "../../inspect/directory/kept_entries.ts";
+import { EntryCache } from "../../inspect/directory/entry_cache.ts";
 import { listDumps, type Selection } from "../../inspect/directory/list_dumps.ts";
 import { directoryTable, isTimeMarked, TIME_MARK } from "../../inspect/tell/directory_text.ts";
 import { escapeLine } from "../../text/escape.ts";
@@ -19,7 +19,7 @@ import { jsonLines, tellGroups, tellList } from "./telling.ts";
 /** A directory whose dumps are found but not read yet, and what is known of them. */
 export interface OpenDirectory {
   readonly found: FoundDumps;
-  readonly kept: KeptEntries;
+  readonly cache: EntryCache;
 }
 
 /** Directories that were not looked into, and are named. */
@@ -33,7 +33,7 @@ const MOST_LEFT = 5;
 export async function openDirectory(path: string): Promise<OpenDirectory> {
   const found = findDumps(path);
   const { state } = await Deno.permissions.query({ name: "write", path });
-  return { found, kept: KeptEntries.open(found, VERSION, state === "granted") };
+  return { found, cache: EntryCache.open(found, VERSION, state === "granted") };
 }
 
 /**
@@ -42,7 +42,7 @@ export async function openDirectory(path: string): Promise<OpenDirectory> {
  * @returns whether all dumps in it are whole, if that is asked
  */
 export async function inspectDirectory(
-  { found, kept }: OpenDirectory,
+  { found, cache }: OpenDirectory,
   options: Options,
   titled: boolean,
 ): Promise<boolean> {
@@ -50,7 +50,7 @@ export async function inspectDirectory(
   const selection = selectionOf(options);
   const entries = listDumps(
     found,
-    verify ? { thoroughness: "verify", selection } : { thoroughness: "glance", kept, selection },
+    verify ? { thoroughness: "verify", selection } : { thoroughness: "glance", cache, selection },
   );
   let isGood = true;
   let isAnyMarked = false;
@@ -80,7 +80,7 @@ export async function inspectDirectory(
     // Programs that read the table need no legend.
     if (isAnyMarked && width !== null && !group && !json) await writeStdout(`${style.dim(TIME_MARK)}\n`);
   } finally {
-    kept.close();
+    cache.close();
   }
   for (const left of found.left.slice(0, MOST_LEFT)) console.error(`netdump: Not looked into: ${left}`);
   const more = found.left.length - MOST_LEFT;

@@ -11,7 +11,7 @@ import { breathe } from "../judge/read_through.ts";
 import { describeDump, hostAndNumber, timeBeside } from "./describe_dump.ts";
 import type { Entry, Facts, State } from "./entry.ts";
 import type { DumpFiles, FoundDumps } from "./find_dumps.ts";
-import { type KeptEntries, type Look, lookAt } from "./kept_entries.ts";
+import { type EntryCache, type FileStamp, stampOf } from "./entry_cache.ts";
 
 /** Which dumps of a directory are asked for; `undefined` asks for all. */
 export interface Selection {
@@ -28,14 +28,14 @@ export interface Selection {
 export interface Reading {
   readonly thoroughness: Thoroughness;
   /** What is known already at a glance; not given where more than that is to be read. */
-  readonly kept?: KeptEntries | undefined;
+  readonly cache?: EntryCache | undefined;
   readonly selection?: Selection;
 }
 
 /** A dump that is not read yet. */
 interface Candidate {
   readonly dump: DumpFiles;
-  readonly look: Look | null;
+  readonly stamp: FileStamp | null;
   /** When its file was written; ISO 8601 in UTC, as all times here. */
   readonly written: string | null;
   /** What is known of it. */
@@ -49,18 +49,19 @@ interface Candidate {
  * more are read than the selection takes.
  */
 export async function* listDumps(found: FoundDumps, reading: Reading): AsyncGenerator<Entry> {
-  const { thoroughness, kept, selection = {} } = reading;
+  const { thoroughness, cache, selection = {} } = reading;
   const since = isoOf(selection.sinceMs ?? NaN) ?? "";
   const candidates = found.dumps.filter((dump) => mayBeOf(dump, selection.host))
-    .map((dump) => candidateOf(dump, kept))
+    .map((dump) => candidateOf(dump, cache))
     .filter(({ latest }) => latest >= since)
     .sort((a, b) => newestFirst(placeOf(a), placeOf(b)));
   const waiting = new WaitingEntries();
   let left = selection.limit ?? Infinity;
   try {
-    for (const [at, { dump, look, written, facts }] of candidates.entries()) {
+    for (const [at, { dump, stamp, written, facts }] of candidates.entries()) {
       const read = () => describeDump(dump, written, thoroughness);
-      const known = facts ?? await (look === null ? undefined : kept?.read(dump, look, read)) ?? await read();
+      const known = facts ?? await (stamp === null ? undefined : cache?.read(dump, stamp, read)) ??
+        await read();
       waiting.push({ directory: dump.directory, file: dump.files[0]!, files: dump.files, ...known });
       const next = candidates[at + 1];
       for (const entry of waiting.before(next === undefined ? undefined : placeOf(next))) {
@@ -71,16 +72,16 @@ export async function* listDumps(found: FoundDumps, reading: Reading): AsyncGene
       await breathe();
     }
   } finally {
-    kept?.save(found);
+    cache?.save(found);
   }
 }
 
-function candidateOf(dump: DumpFiles, kept: KeptEntries | undefined): Candidate {
-  const look = lookAt(dump);
-  const facts = look === null ? undefined : kept?.find(dump, look);
-  const written = look === null ? null : isoOf(look.writtenMs);
+function candidateOf(dump: DumpFiles, cache: EntryCache | undefined): Candidate {
+  const stamp = stampOf(dump);
+  const facts = stamp === null ? undefined : cache?.find(dump, stamp);
+  const written = stamp === null ? null : isoOf(stamp.writtenMs);
   const latest = (facts === undefined ? timeBeside(dump) ?? written : facts.time) ?? "";
-  return { dump, look, written, facts, latest };
+  return { dump, stamp, written, facts, latest };
 }
 
 function isoOf(unixMs: number): string | null {

@@ -1,5 +1,5 @@
 /**
- * What was found out about a directory's dumps, kept beside them for the next time: never believed of a file that is not
+ * A cache of what was found out about a directory's dumps, beside them: never believed of a file that is not
  * the very one that was read.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { join } from "@std/path";
 import { crc32 } from "node:zlib";
-import { KeptFile } from "../../os/kept_file.ts";
+import { CacheFile } from "../../os/cache_file.ts";
 import { companionNames } from "../open/companions.ts";
 import { type Facts, STATES } from "./entry.ts";
 import type { DumpFiles, FoundDumps } from "./find_dumps.ts";
@@ -25,8 +25,8 @@ const PIECE_UNITS = 2 ** 16;
 /** A file that changed so short a time ago may change again and show the same time. */
 const RECENT_MS = 3000;
 
-/** What the file system says of a dump's files. */
-export interface Look {
+/** What the file system says of a dump's files: by it they are known again. */
+export interface FileStamp {
   /** Equal for files that nobody wrote to. */
   readonly print: string;
   /** Unix time in milliseconds of the dump's last change. */
@@ -36,7 +36,7 @@ export interface Look {
 }
 
 /** Looks at a dump's files without opening them; `null` if one is gone. */
-export function lookAt({ directory, files }: DumpFiles): Look | null {
+export function stampOf({ directory, files }: DumpFiles): FileStamp | null {
   const [dump = ""] = files;
   const names = [dump, ...companionNames(dump).filter((name) => name !== dump && files.includes(name))];
   const prints: string[] = [];
@@ -58,15 +58,15 @@ export function lookAt({ directory, files }: DumpFiles): Look | null {
 }
 
 /** The facts that are known of a directory's dumps. */
-export class KeptEntries {
-  readonly #file: KeptFile | undefined;
+export class EntryCache {
+  readonly #file: CacheFile | undefined;
   /** What a program of another version found out is found out again. */
   readonly #version: string;
   readonly #now: () => number;
   readonly #known = new Map<string, { readonly print: string; readonly facts: Facts }>();
   #isNew = false;
 
-  private constructor(file: KeptFile | undefined, version: string, now: () => number) {
+  private constructor(file: CacheFile | undefined, version: string, now: () => number) {
     this.#file = file;
     this.#version = version;
     this.#now = now;
@@ -83,22 +83,22 @@ export class KeptEntries {
     version: string,
     toWrite: boolean,
     now: () => number = Date.now,
-  ): KeptEntries {
+  ): EntryCache {
     const isMany = dumps.length >= FEWEST;
-    const file = isMany ? KeptFile.open(directory, NAME, toWrite) : undefined;
-    const entries = new KeptEntries(file, version, now);
+    const file = isMany ? CacheFile.open(directory, NAME, toWrite) : undefined;
+    const entries = new EntryCache(file, version, now);
     entries.#read();
     return entries;
   }
 
   /** What is known of a dump whose files look like this. */
-  find(dump: DumpFiles, look: Look): Facts | undefined {
+  find(dump: DumpFiles, stamp: FileStamp): Facts | undefined {
     const known = this.#known.get(keyOf(dump));
-    return known?.print === look.print ? known.facts : undefined;
+    return known?.print === stamp.print ? known.facts : undefined;
   }
 
   /** Reads a dump that looks like this, and takes note of what is found in it. */
-  async read(dump: DumpFiles, { print, changedMs }: Look, read: () => Promise<Facts>): Promise<Facts> {
+  async read(dump: DumpFiles, { print, changedMs }: FileStamp, read: () => Promise<Facts>): Promise<Facts> {
     const isRecent = this.#now() - changedMs < RECENT_MS;
     const facts = await read();
     // What is empty, or left of a dump, is read as quickly as it is looked up.

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Facts } from "../../lib/inspect/directory/entry.ts";
 import { describeDump } from "../../lib/inspect/directory/describe_dump.ts";
 import { type DumpFiles, findDumps } from "../../lib/inspect/directory/find_dumps.ts";
-import { KeptEntries, lookAt } from "../../lib/inspect/directory/kept_entries.ts";
+import { EntryCache, stampOf } from "../../lib/inspect/directory/entry_cache.ts";
 import { listDumps } from "../../lib/inspect/directory/list_dumps.ts";
 import { minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
 
@@ -27,10 +27,10 @@ async function list(
   { version = "1", afterMs = 3_600_000, toWrite = true } = {},
 ): Promise<{ known: number; states: string[] }> {
   const found = findDumps(directory);
-  const kept = KeptEntries.open(found, version, toWrite, () => Date.now() + afterMs);
-  const known = found.dumps.filter((dump) => kept.find(dump, lookAt(dump)!) !== undefined).length;
-  const entries = await Array.fromAsync(listDumps(found, { thoroughness: "glance", kept }));
-  kept.close();
+  const cache = EntryCache.open(found, version, toWrite, () => Date.now() + afterMs);
+  const known = found.dumps.filter((dump) => cache.find(dump, stampOf(dump)!) !== undefined).length;
+  const entries = await Array.fromAsync(listDumps(found, { thoroughness: "glance", cache }));
+  cache.close();
   return { known, states: entries.map(({ file, state }) => `${file} ${state}`) };
 }
 
@@ -69,9 +69,9 @@ Deno.test("a file is believed before what is known of it, whichever of a dump's 
     ];
     for (const [, change] of changes) change();
     const found = findDumps(directory);
-    const kept = KeptEntries.open(found, "1", false);
-    const forgotten = found.dumps.filter((dump) => kept.find(dump, lookAt(dump)!) === undefined);
-    kept.close();
+    const cache = EntryCache.open(found, "1", false);
+    const forgotten = found.dumps.filter((dump) => cache.find(dump, stampOf(dump)!) === undefined);
+    cache.close();
     assertEquals(
       forgotten.map(({ files }) => files[0]).toSorted(),
       changes.map(([name]) => name).toSorted(),
@@ -108,13 +108,13 @@ Deno.test("nothing is kept without permission to write, beside a few dumps, or o
     await list(directory, { toWrite: false });
     assertEquals(Array.from(Deno.readDirSync(directory)).some(({ name }) => name === FILE), false);
     const [dump] = findDumps(directory).dumps as [DumpFiles];
-    const kept = KeptEntries.open(findDumps(directory), "1", true, () => Date.now() + 3_600_000);
-    const look = lookAt(dump)!;
+    const cache = EntryCache.open(findDumps(directory), "1", true, () => Date.now() + 3_600_000);
+    const stamp = stampOf(dump)!;
     Deno.removeSync(path(dump.files[0]!));
-    const facts = await kept.read(dump, look, () => describeDump(dump, null, "glance"));
-    assertEquals([facts.state, kept.find(dump, look)], ["unreadable", undefined]);
-    assertEquals(lookAt(dump), null);
-    kept.close();
+    const facts = await cache.read(dump, stamp, () => describeDump(dump, null, "glance"));
+    assertEquals([facts.state, cache.find(dump, stamp)], ["unreadable", undefined]);
+    assertEquals(stampOf(dump), null);
+    cache.close();
   });
   await withFiles({ "vmcore.0": MINIDUMP }, async (directory) => {
     await list(directory);
@@ -126,16 +126,16 @@ Deno.test("facts that are none are left out", async () => {
   await withFiles(manyDumps(), async (directory) => {
     const found = findDumps(directory);
     const [first] = found.dumps as [DumpFiles];
-    const look = lookAt(first)!;
+    const stamp = stampOf(first)!;
     const good = await describeDump(first, null, "glance");
     /** What is kept of these facts. */
     const keep = async (facts: unknown) => {
-      const kept = KeptEntries.open(found, "1", true, () => Date.now() + 3_600_000);
-      await kept.read(first, look, () => Promise.resolve(facts as Facts));
-      kept.save(found);
-      kept.close();
-      const again = KeptEntries.open(found, "1", false);
-      const read = again.find(first, look);
+      const cache = EntryCache.open(found, "1", true, () => Date.now() + 3_600_000);
+      await cache.read(first, stamp, () => Promise.resolve(facts as Facts));
+      cache.save(found);
+      cache.close();
+      const again = EntryCache.open(found, "1", false);
+      const read = again.find(first, stamp);
       again.close();
       return read;
     };

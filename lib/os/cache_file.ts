@@ -1,5 +1,5 @@
 /**
- * A file in which a program keeps, among its user's files, what it would otherwise have to find out anew.
+ * A cache among its user's files: what a program would otherwise have to find out anew.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const WRITABLE_BY_OTHERS = 0o022;
  * Such a file, open. It is written in its place, through its descriptor: so the permission to write can be given up once it
  * is open, and whoever reads it has to recognize a text that was not written to its end.
  */
-export class KeptFile {
+export class CacheFile {
   readonly #fd: number;
   /** Whether it can be written. */
   readonly writable: boolean;
@@ -41,7 +41,7 @@ export class KeptFile {
    * @param toWrite whether to create it, and to open it for writing where that is allowed
    * @returns `undefined` if it cannot be had, for whatever reason: what is kept spares work, and nothing else
    */
-  static open(directory: string, name: string, toWrite: boolean): KeptFile | undefined {
+  static open(directory: string, name: string, toWrite: boolean): CacheFile | undefined {
     const path = `${directory}/${name}`;
     try {
       const owner = statSync(directory).uid;
@@ -52,20 +52,20 @@ export class KeptFile {
       return undefined;
     }
 
-    function create(path: string, owner: number): KeptFile | undefined {
+    function create(path: string, owner: number): CacheFile | undefined {
       const fd = openSync(path, "wx+", 0o600);
-      if (isOwn(fstatSync(fd), owner)) return new KeptFile(fd, true);
+      if (isOwn(fstatSync(fd), owner)) return new CacheFile(fd, true);
       // Nobody would believe it.
       closeSync(fd);
       unlinkSync(path);
       return undefined;
     }
 
-    function reopen(path: string, there: Stats, toWrite: boolean): KeptFile | undefined {
+    function reopen(path: string, there: Stats, toWrite: boolean): CacheFile | undefined {
       const [fd, writable] = openEitherWay(path, toWrite);
       const opened = fstatSync(fd);
       // Else somebody put another file, or a link to one, in its place meanwhile.
-      if (opened.ino === there.ino && opened.dev === there.dev) return new KeptFile(fd, writable);
+      if (opened.ino === there.ino && opened.dev === there.dev) return new CacheFile(fd, writable);
       closeSync(fd);
       return undefined;
     }

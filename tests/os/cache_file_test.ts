@@ -1,29 +1,29 @@
 import { assertEquals } from "@std/assert";
-import { KeptFile } from "../../lib/os/kept_file.ts";
+import { CacheFile } from "../../lib/os/cache_file.ts";
 import { TempDir } from "../temp_dir.ts";
 
 const NAME = ".kept";
 
 /** What it holds for whoever opens it next; `undefined` if it cannot be had. */
 function text(directory: string, toWrite = false): string | undefined {
-  const file = KeptFile.open(directory, NAME, toWrite);
+  const file = CacheFile.open(directory, NAME, toWrite);
   const found = file?.read(1000);
   file?.close();
   return found;
 }
 
-Deno.test("KeptFile keeps a text for its owner alone, and a shorter one leaves nothing of it behind", () => {
+Deno.test("CacheFile keeps a text for its owner alone, and a shorter one leaves nothing of it behind", () => {
   using temporary = new TempDir("disk");
   const directory = temporary.path;
   assertEquals(text(directory), undefined);
-  const file = KeptFile.open(directory, NAME, true)!;
+  const file = CacheFile.open(directory, NAME, true)!;
   assertEquals([file.read(1000), file.writable], ["", true]);
   file.replace(["a longer", " text"]);
   assertEquals(file.read(1000), "a longer text");
   file.replace(["short", " ä"]);
   file.close();
   assertEquals(text(directory), "short ä");
-  const reader = KeptFile.open(directory, NAME, false);
+  const reader = CacheFile.open(directory, NAME, false);
   assertEquals(reader?.writable, false);
   reader?.close();
   if (Deno.build.os !== "windows") {
@@ -31,7 +31,7 @@ Deno.test("KeptFile keeps a text for its owner alone, and a shorter one leaves n
   }
 });
 
-Deno.test("KeptFile reads no more than it is to", () => {
+Deno.test("CacheFile reads no more than it is to", () => {
   using temporary = new TempDir("disk");
   const directory = temporary.path;
   Deno.writeTextFileSync(`${directory}/${NAME}`, "x".repeat(5000), { mode: 0o600 });
@@ -39,7 +39,7 @@ Deno.test("KeptFile reads no more than it is to", () => {
 });
 
 Deno.test({
-  name: "KeptFile neither believes nor writes what others could have put there",
+  name: "CacheFile neither believes nor writes what others could have put there",
   ignore: Deno.build.os === "windows",
   fn: () => {
     using temporary = new TempDir("disk");
@@ -76,7 +76,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "KeptFile believes the directory's owner and root, nobody else",
+  name: "CacheFile believes the directory's owner and root, nobody else",
   ignore: Deno.build.os === "windows" || Deno.uid() !== 0,
   fn: () => {
     using temporary = new TempDir("disk");
