@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countUpTo } from "../bytes/sorted.ts";
 import type { ElfSymbol } from "./elf_symbols.ts";
 
 /** A symbol that has a place in memory. */
@@ -104,17 +105,6 @@ export class SymbolTable {
     }
     return { symbol, offset: Number(offset) };
   }
-}
-
-/** How many of some sorted things are at or below a place. */
-function countUpTo(length: number, isAtOrBelow: (index: number) => boolean): number {
-  let [low, high] = [0, length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isAtOrBelow(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Of several names of one address the best comes last: functions, global ones, long ones that begin with no `_`. */

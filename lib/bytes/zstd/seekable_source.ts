@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { countUpTo } from "../sorted.ts";
 import type { Source } from "../source.ts";
 import { decompressZstd } from "./frame.ts";
 import { type FrameStarts, readSeekTable } from "./seek_table.ts";
@@ -70,13 +71,7 @@ export class SeekableZstdSource implements Source {
   /** Number of the frame that a plain byte is in: the last one that begins there or before. */
   #frameAt(offset: number): number {
     const { plain } = this.#starts;
-    let [low, high] = [0, plain.length - 2];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (plain[middle]! <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return countUpTo(plain.length - 1, (i) => plain[i]! <= offset) - 1;
   }
 
   #frame(number: number): Promise<Uint8Array> {

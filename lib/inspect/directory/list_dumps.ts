@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countUpTo } from "../../bytes/sorted.ts";
 import { compareNames } from "../../text/natural_order.ts";
 import { formatIsoTime } from "../../text/time.ts";
 import type { Thoroughness } from "../examination.ts";
@@ -118,13 +119,8 @@ class WaitingEntries {
   readonly #entries: Entry[] = [];
 
   push(entry: Entry): void {
-    let [from, to] = [0, this.#entries.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (newestFirst(entry, this.#entries[middle]!) < 0) from = middle + 1;
-      else to = middle;
-    }
-    this.#entries.splice(from, 0, entry);
+    const after = countUpTo(this.#entries.length, (i) => newestFirst(entry, this.#entries[i]!) < 0);
+    this.#entries.splice(after, 0, entry);
   }
 
   /** Takes out those that come before a place, in order; all of them without one. */

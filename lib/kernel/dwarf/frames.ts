@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countUpTo } from "../../bytes/sorted.ts";
 import { Cursor, DamagedDwarfError } from "./cursor.ts";
 import {
   type CommonEntry,
@@ -73,13 +74,7 @@ export class FrameTable {
   }
 
   #find(pc: bigint): FunctionEntry | null {
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#entries[middle]!.start <= pc) low = middle + 1;
-      else high = middle;
-    }
-    const entry = this.#entries[low - 1];
+    const entry = this.#entries[countUpTo(this.#entries.length, (i) => this.#entries[i]!.start <= pc) - 1];
     return entry !== undefined && pc < entry.end ? entry : null;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countUpTo } from "../../bytes/sorted.ts";
 import { Cursor, DamagedDwarfError } from "./cursor.ts";
 import { decodeLineHeader, type LineHeader } from "./line_header.ts";
 import type { SharedSections } from "./sections.ts";
@@ -98,13 +99,8 @@ class Rows {
   at(pc: bigint): { file: number; line: number } | null {
     for (const { first, last, end } of this.#sequences) {
       if (pc < this.#addresses[first]! || pc >= end) continue;
-      let [low, high] = [first, last];
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if (this.#addresses[middle]! <= pc) low = middle;
-        else high = middle - 1;
-      }
-      return { file: this.#files[low]!, line: this.#lines[low]! };
+      const row = first - 1 + countUpTo(last - first + 1, (i) => this.#addresses[first + i]! <= pc);
+      return { file: this.#files[row]!, line: this.#lines[row]! };
     }
     return null;
   }

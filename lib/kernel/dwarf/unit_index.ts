@@ -5,6 +5,7 @@
  * @module
  */
 
+import { countUpTo } from "../../bytes/sorted.ts";
 import { roundUp } from "../../bytes/source.ts";
 import type { SectionBytes } from "../elf_section.ts";
 import { Cursor, unlessDamaged } from "./cursor.ts";
@@ -98,13 +99,8 @@ class RangeTable {
 
   /** The offset of the unit that an address belongs to. */
   find(pc: bigint): number | null {
-    let [low, high] = [0, this.#ranges.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#ranges[middle]!.start <= pc) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low - 1; i >= 0 && i >= low - MAX_STEPS_BACK; i--) {
+    const count = countUpTo(this.#ranges.length, (i) => this.#ranges[i]!.start <= pc);
+    for (let i = count - 1; i >= 0 && i >= count - MAX_STEPS_BACK; i--) {
       if (pc < this.#ranges[i]!.end) return this.#ranges[i]!.offset;
     }
     return null;
