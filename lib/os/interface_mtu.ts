@@ -8,7 +8,7 @@ import { FREEBSD12_MAX_PAYLOAD_SIZE, HEADER_SIZE, IP_UDP_HEADER_SIZE } from "../
 
 /** The MTU of Ethernet. */
 export const ETHERNET_MTU = 1500;
-/** The largest that works with netdumpd (reference netdump-protocol.md, section 2): jumbo frames and loopback have room for more. */
+/** The largest that works with netdumpd (reference netdump-protocol.md, section 1.5): jumbo frames and loopback have room for more. */
 const NETDUMPD_MTU = IP_UDP_HEADER_SIZE + HEADER_SIZE + FREEBSD12_MAX_PAYLOAD_SIZE;
 
 /**
