@@ -36,7 +36,7 @@ export function parseShelfLocation(text: string): ShelfLocation {
   const [bucket = "", ...rest] = text.slice("s3://".length).split("/");
   if (!BUCKET.test(bucket)) {
     throw new SyntaxError(
-      "s3://BUCKET[/PREFIX] with a bucket of 3 to 63 small letters, digits, '-' and '.'",
+      "s3://BUCKET[/PREFIX] with a bucket of 3 to 63 lowercase letters, digits, '-' and '.'",
     );
   }
   const parts = rest.filter((part, index) => part !== "" || index < rest.length - 1);

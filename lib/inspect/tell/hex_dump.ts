@@ -8,7 +8,10 @@ import type { MemoryPiece } from "../../kerneldump/memory.ts";
 
 const ROW_BYTES = 16;
 
-/** Formats pieces of memory line by line, as hexdump -C does: equal rows are left out behind a `*`. */
+/**
+ * Formats pieces of memory line by line, as hexdump -C does: equal rows are left out behind a `*`. Where nothing follows
+ * them, the address behind the last byte does.
+ */
 export async function* formatHexDump(
   pieces: AsyncIterable<MemoryPiece>,
   addressBits: 32 | 64,
@@ -17,13 +20,16 @@ export async function* formatHexDump(
   let next: { readonly physicalAddress: bigint | null; readonly fileOffset: number } | undefined;
   let previous: string | undefined;
   let leftOut = false;
+  let end = 0n;
   for await (const piece of pieces) {
     if (piece.bytes === null) {
       yield `${hex(piece.address)}  ${piece.length} bytes are not there: ${piece.missing}\n`;
       next = previous = undefined;
+      leftOut = false;
       continue;
     }
     const { physicalAddress, fileOffset } = piece;
+    end = piece.address + BigInt(piece.length);
     if (next === undefined || next.physicalAddress !== physicalAddress || next.fileOffset !== fileOffset) {
       const physical = physicalAddress === null || physicalAddress === piece.address
         ? ""
@@ -46,6 +52,7 @@ export async function* formatHexDump(
       yield `${hex(row.address)}  ${row.text}\n`;
     }
   }
+  if (leftOut) yield `${hex(end)}\n`;
 }
 
 interface Row {

@@ -48,3 +48,25 @@ Deno.test("formatHexDump() leaves out equal rows, says what is missing and when 
     ],
   );
 });
+
+Deno.test("formatHexDump() says where it ends if the last rows are left out", async () => {
+  const zeros = "00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|";
+  assertEquals(await dump([piece(0x1000n, 0x1000n, 0x6000, new Uint8Array(64))], 32), [
+    "# offset 0x6000 in the dump",
+    `00001000  ${zeros}`,
+    "*",
+    "00001040",
+  ]);
+  assertEquals(
+    await dump(
+      [piece(0x1000n, 0x1000n, 0x6000, new Uint8Array(32)), missingPiece(0x1020n, null, 8, "gone")],
+      32,
+    ),
+    [
+      "# offset 0x6000 in the dump",
+      `00001000  ${zeros}`,
+      "*",
+      "00001020  8 bytes are not there: gone",
+    ],
+  );
+});
