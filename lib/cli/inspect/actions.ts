@@ -52,8 +52,8 @@ export async function printCoreText({ findings, readMember }: Examination): Prom
   const { file, kind, messages, header } = findings;
   const isDump = REPORTED.includes(kind);
   if (!isDump || (messages === null && header === null)) {
-    const why = isDump || kind === "unknown" ? whyUnreadable(findings) : "it is no dump";
-    throw new OperationError(`${quote(file)} tells nothing to report${why === undefined ? "" : `: ${why}`}`);
+    const why = isDump || kind === "unknown" ? whyUnreadable(findings) : "It is no dump";
+    throw new OperationError(`${quote(file)} tells nothing to report${why === undefined ? "" : `. ${why}`}`);
   }
   const config = await readMember?.("config.txt", CONFIG_LIMIT) ?? null;
   await writeStdout(formatCoreTextReport(findings, { config }, new Date()));

@@ -75,7 +75,7 @@ function backtraceLines({ kernel, problems, textdump }: Findings): string[] {
   if (kernel === null || crashed === undefined) {
     if (textdump?.stack) return textdump.stack.lines.map(escapeLines);
     const why = problems.find(({ code }) => code === "kernel-unread")?.message;
-    return [`(no backtrace${why === undefined ? "" : `: ${why}`})`];
+    return [`(no backtrace${why === undefined ? "" : `. ${why}`})`];
   }
   const wrong = kernel.kernel.matches === false
     ? ["warning: the kernel file is not that of the kernel that crashed: names and lines may be wrong"]

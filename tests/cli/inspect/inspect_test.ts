@@ -115,7 +115,7 @@ Deno.test("netdump inspect --core-txt prints a report, which inspect reads, and 
     );
     const refused = await netdump(["inspect", "--core-txt", path("info.9")], READ);
     assertEquals(refused.status, 1);
-    assertMatch(refused.stderr, /^netdump: ".*info\.9" tells nothing to report: it is no dump\n$/);
+    assertMatch(refused.stderr, /^netdump: ".*info\.9" tells nothing to report\. It is no dump\n$/);
   });
 });
 

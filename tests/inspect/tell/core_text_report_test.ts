@@ -64,7 +64,7 @@ Deno.test("a minidump's report has its host, version, panic, backtrace and messa
   assertMatch(read.version!, /^FreeBSD 14\.0-CURRENT #2 .* tj@displacementactivity:\/usr\/obj\/.*GENERIC$/);
   assertStringIncludes(text, "FreeBSD w1.example 14.0-CURRENT FreeBSD 14.0-CURRENT #2");
   assertStringIncludes(text, `\ndmesg\n\n${MESSAGES.replaceAll(/<\d+>/g, "")}\n`);
-  assertMatch(text, /\(no backtrace: There is no memory|\(no backtrace: The dump holds no symbols/);
+  assertMatch(text, /\(no backtrace\. There is no memory|\(no backtrace\. The dump holds no symbols/);
 });
 
 Deno.test("a dump alone tells what it can: uname by its messages, no host", async () => {
@@ -112,7 +112,7 @@ Deno.test("a large compressed dump that cannot be unpacked is reported without i
     const text = formatCoreTextReport(examination.findings, { config: null }, NOW);
     assertMatch(
       text,
-      /\(no backtrace: The dump cannot be unpacked in ".*absent" to read its kernel: --spool names/,
+      /\(no backtrace\. The dump cannot be unpacked in ".*absent" to read its kernel: --spool names/,
     );
     assertEquals(parseCoreText(text)?.panic, "sleeping thread");
   });
