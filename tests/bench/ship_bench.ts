@@ -188,7 +188,8 @@ async function listing(bench: Bench, swift: Swift): Promise<string[][]> {
   bench.doing("listing a catalogue");
   const { store } = swift;
   const rows: Rows = new Map();
-  const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const encode = (value: unknown) =>
+    new TextEncoder().encode(JSON.stringify(value)) as Uint8Array<ArrayBuffer>;
   const dayMs = Date.UTC(2026, 0, 31);
   const left = Array.from({ length: ENTRIES }, (_, number) => number);
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
