@@ -189,11 +189,14 @@ Deno.test("a HERALD is acked once its journal is on disk, and not before", async
   await using server = await ServerUnderTest.start();
   const state = `${server.temp.path}/.netdump`;
   Deno.renameSync(state, `${state}.away`);
+  // Something that no directory can be made in place of.
+  Deno.writeTextFileSync(state, "");
   await using client = new RawClient(server);
   await client.herald();
   const { reason, cause } = await server.event("refused");
   await client.silence();
-  assertEquals([cause, /no such file/i.test(reason)], ["files", true]);
+  assertEquals([cause, /not a directory/i.test(reason)], ["files", true]);
+  Deno.removeSync(state);
   Deno.renameSync(`${state}.away`, state);
   await client.connect();
   const [journal] = Array.from(Deno.readDirSync(state), ({ name }) => name).filter((name) => name !== "lock");
