@@ -150,7 +150,10 @@ export class Hook {
     const status = await child.status;
     for (const timer of timers) clearTimeout(timer);
     // A grandchild may keep the pipes open: what it prints is of no more interest.
-    await Promise.race([Promise.all(printed), new Promise((resolve) => setTimeout(resolve, graceMs / 10))]);
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const lateness = new Promise((resolve) => late = setTimeout(resolve, graceMs / 10));
+    await Promise.race([Promise.all(printed), lateness]);
+    clearTimeout(late);
     if (timedOut) return { result: "timed-out", pid: child.pid };
     return { result: "exited", pid: child.pid, status: status.code, signal: status.signal };
   }
