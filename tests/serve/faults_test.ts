@@ -9,7 +9,7 @@ import { assertFinal, assertNothingFalse, endingOf, findCore, namesIn } from "./
 import { type DumpScript, encryptedDump, keyLastDump, plainDump } from "./dump_script.ts";
 import { type Fault, FaultyFileSystem } from "./faulty_file_system.ts";
 import { ReceiverHarness } from "./receiver_harness.ts";
-import { type OpenWire, WIRES } from "./wires.ts";
+import { inMemory, type OpenWire, WIRES } from "./wires.ts";
 
 const FAULTS: readonly [Fault, string][] = [
   ["once", "once"],
@@ -120,8 +120,9 @@ function testFaults(
   });
 }
 
-for (const dump of [plainDump(), encryptedDump(), keyLastDump()]) {
-  for (const fault of FAULTS) for (const wire of WIRES) testFaults(dump, fault, ...wire);
+for (const fault of FAULTS) {
+  for (const wire of WIRES) testFaults(encryptedDump(), fault, ...wire);
+  for (const dump of [plainDump(), keyLastDump()]) testFaults(dump, fault, "in memory", inMemory);
 }
 
 for (const [fault, how] of FAULTS) {
