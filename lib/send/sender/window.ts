@@ -75,7 +75,7 @@ export class AdaptiveWindow implements Window {
   constructor(payloadSize: number) {
     const first = Math.min(MOST, Math.ceil(MAX_BATCH_SIZE / payloadSize) + 1);
     this.#least = Math.max(2, Math.min(16, Math.floor(LEAST_BYTES / payloadSize)));
-    this.#leastNear = Math.min(MOST, Math.floor(LEAST_BYTES_NEAR / payloadSize));
+    this.#leastNear = Math.max(this.#least, Math.min(MOST, Math.floor(LEAST_BYTES_NEAR / payloadSize)));
     this.#held = Math.max(first, Math.min(MOST, Math.floor(HELD_BYTES / payloadSize)));
     this.#exact = first;
     this.#beforeLoss = first;
