@@ -124,7 +124,7 @@ function readSettings(options: Options): ServerSettings {
   };
 }
 
-/** More take memory (37 MiB each) and no more than a network brings: one takes 200 to 500 MB/s. */
+/** More take memory (20 to 40 MiB each) and no more than a network brings: one takes 200 to 500 MB/s. */
 const MOST_RECEIVERS = 4;
 
 /** Half of the cores receive: the other half is the system's, which takes most of the time that a datagram costs. */

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { join, relative } from "@std/path";
+import { relative } from "@std/path";
 import { STATE_DIRECTORY } from "../../kerneldump/files/names.ts";
 import type { FileSystem } from "../../os/file_system.ts";
-import { describeError, errorCode } from "../../os/system_error.ts";
-import { quote } from "../../text/escape.ts";
+import { describeError } from "../../os/system_error.ts";
 import type { DatagramSocket, DatagramSockets } from "../../udp/datagram_socket.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "../orders.ts";
 import type { Journal, SessionIdentity } from "../session/journal.ts";
@@ -16,6 +15,7 @@ import { replay } from "../session/replay.ts";
 import { Session, type SessionSettings } from "../session/session.ts";
 import { PlaceError, raiseBounds, resolvePlace, seriesName } from "../store/dump_directory.ts";
 import { DumpFiles } from "../store/dump_files.ts";
+import { JournalDirectory } from "../store/journal_directory.ts";
 import { JournalFile } from "../store/journal_file.ts";
 import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
@@ -56,14 +56,13 @@ export class Receiver implements TransferHost {
   #cancelTimer: () => void = () => {};
   readonly pace: Pace;
   readonly endings: EndingGate;
-  /** The file system of the dump directory; `undefined` if it could not be told. */
-  readonly #device: number | undefined;
+  readonly #journals: JournalDirectory;
 
   constructor(settings: ReceiverSettings, world: ReceiverWorld) {
     this.#settings = settings;
     this.#world = world;
     this.endings = new EndingGate(this.clock);
-    this.#device = this.#deviceNow();
+    this.#journals = new JournalDirectory(world.fs, settings.root);
     this.pace = new Pace(settings.trace ? (run) => this.report({ report: "run", run }) : undefined);
     this.#every(REPORT_MS, () => {
       for (const transfer of this.#transfers.values()) transfer.reportProgress();
@@ -173,7 +172,8 @@ export class Receiver implements TransferHost {
       const name = this.#nameOf(session.id);
       socket = await this.#bind(session);
       const identity = { ...session, port: socket.port };
-      const journal = this.#createJournal(identity);
+      const head = { format: 2, session: identity } as const;
+      const journal = this.#journals.create(head, () => this.#tellRemade(identity.id));
       const machine = new Session(this.#sessionSettings(identity, directory), this.clock.now());
       const transfer = this.#add(socket, identity, machine, journal, name);
       transfer.ackHerald();
@@ -185,36 +185,11 @@ export class Receiver implements TransferHost {
     }
   }
 
-  /**
-   * Creates a session's journal. Where somebody removed the directory of journals, it is made anew, for no dump is worth less than
-   * that; but not where the dump directory is on another disk than it was: then something is not mounted.
-   */
-  #createJournal(session: SessionIdentity): JournalFile {
-    const { root } = this.#settings;
-    const create = () => JournalFile.create(this.#fs, root, { format: 2, session });
-    try {
-      return create();
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT" || this.#device === undefined || this.#deviceNow() !== this.#device) {
-        throw error;
-      }
-      this.#fs.makeDirectory(join(root, STATE_DIRECTORY));
-      const text =
-        `${
-          quote(STATE_DIRECTORY)
-        } was gone and is made anew; what its journals told is lost, and so is the lock ` +
-        "that keeps a second server out until this one is started again";
-      this.report({ report: "notice", level: "warning", id: session.id, provoked: false, text });
-      return create();
-    }
-  }
-
-  #deviceNow(): number | undefined {
-    try {
-      return this.#fs.entry(this.#settings.root)?.device;
-    } catch {
-      return undefined;
-    }
+  #tellRemade(id: string): void {
+    const text =
+      `${STATE_DIRECTORY} was gone and is made anew; what its journals told is lost, and so is the lock that keeps a ` +
+      "second server out, until this one is started again";
+    this.report({ report: "notice", level: "warning", id, provoked: false, text });
   }
 
   /** Resolves when the supervisor tells the name. */

@@ -251,7 +251,8 @@ export class Transfer implements DatagramTaker {
 
   #data(seqno: number, offset: number, payload: Uint8Array): void {
     const length = payload.byteLength;
-    // Before the session takes the number: a journal that is condensed then must not know it, for its bytes are in no file yet (P1).
+    // Before the session takes the number: a journal that is condensed then must not know it, whose bytes are in no file
+    // yet (P1).
     if (!this.#run.fits(seqno, offset, length)) this.endOfBurst();
     // A run lasts for less than timers can tell; to ask for the time costs as much as all else here.
     if (this.#run.count === 0) this.#heardMs = this.#host.clock.now();
