@@ -385,7 +385,8 @@ export class Supervisor {
 
   #resume(entry: TableEntry): void {
     this.#pool.order(entry.receiver, { order: "resume", id: entry.id });
-    if (entry.stage === "heralded") void this.#tellName(entry);
+    // Whether it has a name already only its receiver can tell: the files may have been begun, and not got far enough.
+    if (entry.stage !== "finished") void this.#tellName(entry);
   }
 
   #giveUp(identity: SessionIdentity, reason: string): void {

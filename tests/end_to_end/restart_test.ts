@@ -147,7 +147,7 @@ for (const [words, args] of WAYS) {
       };
       const { ok } = await sendAsKernel(server.current, address, { core, header, key, before, sends: SENDS });
       await crashes;
-      assert(ok, "the kernel gave up");
+      assert(ok, `the kernel gave up\n${server.history}`);
       assertEquals(server.kills, 5);
       await server.current.stop();
       await assertOneCompleteDump(server.current, address, core, {

@@ -4,6 +4,7 @@ import type { EventName, EventOf, ServerEvent } from "../../lib/serve/events.ts"
 import type { Order, Report } from "../../lib/serve/orders.ts";
 import { describeEvent } from "../../lib/serve/observers/log_text.ts";
 import { type PoolEvents, ReceiverPool, startReceiver } from "../../lib/serve/receiver_pool.ts";
+import { journalLine, type JournalRecord } from "../../lib/serve/session/journal.ts";
 import { StateDirectory } from "../../lib/serve/store/state_directory.ts";
 import { type ServerSettings, Supervisor } from "../../lib/serve/supervisor.ts";
 import { encodeMessage, MessageType } from "../../lib/protocol/message.ts";
@@ -31,8 +32,13 @@ class ServerUnderTest {
   losesAll = false;
   supervisor!: Supervisor;
 
-  static async start(settings: Partial<ServerSettings> = {}): Promise<ServerUnderTest> {
+  /** @param prepare puts into the dump directory what an earlier server left */
+  static async start(
+    settings: Partial<ServerSettings> = {},
+    prepare: (server: ServerUnderTest) => void = () => {},
+  ): Promise<ServerUnderTest> {
     const server = new ServerUnderTest();
+    prepare(server);
     const state = await StateDirectory.open(realFileSystem, server.temp.path);
     const all: ServerSettings = {
       root: server.temp.path,
@@ -133,6 +139,45 @@ Deno.test("a HERALD that a receiver acked just before it crashed is not forgotte
   server.loses = undefined;
   await client.resending(2, () => client.vmcore(2, 0, core));
 });
+
+/** What a server may have come to that was killed as it made a dump's first files, in its order. */
+const BEGINNINGS: readonly { readonly line?: JournalRecord; readonly file?: string }[] = [
+  {},
+  { line: { place: { directory: ".", host: "CLIENT" }, hostName: null } },
+  { line: { reserving: 0 } },
+  { file: "info.CLIENT.0" },
+  { line: { index: 0 } },
+  { file: "vmcore.CLIENT.0.incomplete" },
+];
+
+for (const [count, { line, file }] of BEGINNINGS.entries()) {
+  const last = file ?? (line === undefined ? "the HERALD" : Object.keys(line)[0]);
+  Deno.test(`a session whose server was killed behind ${last} goes on with the client's first data`, async () => {
+    const address = freshAddress();
+    const named = (text: string) => text.replaceAll("CLIENT", address);
+    const port = freshPort();
+    await using server = await ServerUnderTest.start({}, ({ temp, address: local }) => {
+      const session = { id: "left", port, startedMs: Date.now(), client: address, local };
+      const head = journalLine({ format: 2, session: { ...session, path: null, heraldSeqno: 1 } });
+      const begun = BEGINNINGS.slice(0, count + 1);
+      const lines = begun.flatMap(({ line }) => line === undefined ? [] : [named(journalLine(line))]);
+      Deno.mkdirSync(`${temp.path}/.netdump`, { mode: 0o700 });
+      Deno.writeTextFileSync(`${temp.path}/.netdump/left.journal`, [head, ...lines].join(""));
+      for (const { file } of begun) {
+        if (file !== undefined) Deno.writeTextFileSync(`${temp.path}/${named(file)}`, "");
+      }
+    });
+    await using client = new RawClient(server, address);
+    client.serverPort = port;
+    await client.resending(2, () => client.vmcore(2, 0, core));
+    await client.kdh(3, header);
+    await client.acked(3);
+    await client.finished(4);
+    await client.acked(4);
+    assert(sameBytes(`${server.temp.path}/vmcore.${address}.0`, core));
+    assertEquals(server.events("not-resumed"), []);
+  });
+}
 
 Deno.test("a HERALD is acked after one crossing of threads: nothing that receivers tell is waited for", async () => {
   await using server = await ServerUnderTest.start();
