@@ -68,7 +68,7 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
   readonly #traffic: Traffic;
   /**
    * Whether the acks of a burst may go as one piece, which the system cuts into datagrams: a third of the work. What a network
-   * card makes of such small pieces is not known; a client that sends again ends it.
+   * card makes of such small pieces is not known; a client that is to get acks twice ends it.
    */
   #maySegment: boolean;
   #flushedMs = -Infinity;
@@ -185,7 +185,7 @@ class NativeSocket implements DatagramSocket, DatagramTaker {
     return sent + this.#sendEach(acks.slice(sent));
   }
 
-  /** For a client that has sent something again: perhaps what it was sent in segments did not reach it. */
+  /** For a client whose acks may not have reached it: perhaps because of the segments. */
   #sendTwice(): number {
     this.#maySegment = false;
     const sent = this.#sendEach(this.acks);

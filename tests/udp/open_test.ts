@@ -15,9 +15,9 @@ test("the trial passes what works", () => new NativeMover(libc!), true);
 
 /** Ways in which a system's library could be another than the one that its layouts were taken from. */
 const BROKEN: Record<string, (good: NativeMover) => Partial<NativeMover>> = {
-  "loses a datagram": (good) => {
+  "loses datagrams": (good) => {
     let count = 0;
-    return { drain: (fd, take) => good.drain(fd, (...got) => ++count === 70 ? undefined : take(...got)) };
+    return { drain: (fd, take) => good.drain(fd, (...got) => ++count % 50 === 0 ? undefined : take(...got)) };
   },
   "takes them in another order": (good) => ({
     drain: (fd, take) => {
@@ -75,6 +75,14 @@ function broken(breakIt: (good: NativeMover) => Partial<NativeMover>): NativeMov
   };
   return all as NativeMover;
 }
+
+test("the trial passes what loses one datagram on a busy machine", () => {
+  let count = 0;
+  const losesOne = (good: NativeMover): Partial<NativeMover> => ({
+    drain: (fd, take) => good.drain(fd, (...got) => ++count === 70 ? undefined : take(...got)),
+  });
+  return broken(losesOne);
+}, true);
 
 for (const [name, breakIt] of Object.entries(BROKEN)) {
   test(`the trial fails what ${name}`, () => broken(breakIt), false);

@@ -9,7 +9,7 @@
  * @module
  */
 import { type Compression, KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
-import { type Message, MessageType } from "../../protocol/message.ts";
+import { MAX_BATCH_SIZE, type Message, MessageType } from "../../protocol/message.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import { judge, type Verdict } from "./completeness.ts";
 import { Extents } from "./extents.ts";
@@ -24,6 +24,11 @@ export const HERALD_PATIENCE_MS = 30_000;
 export const MOST_SESSION_MS = 7 * 86_400_000;
 /** A message that begins this far beyond all others does not prolong the dump, it points into the void. */
 const FAR_BYTES = 64 * 1024 * 1024;
+
+/** So many messages that were there already tell that acks do not reach a client that has many in flight. */
+const MOST_IN_VAIN = 16;
+/** How many of these a new message outweighs: a path that loses less than that part of the acks is only lossy. */
+const FORGOTTEN_BY_NEW = 1 / 8;
 
 /** Where a session stands. */
 export type Phase =
@@ -103,6 +108,10 @@ export class Session {
   #phase: Phase = "heralded";
   readonly #header = new HeaderPieces();
   #finishedSeqno: number | undefined;
+  /** The client went on by a kernel's batch and more from a message that did not come: it is no kernel. */
+  #exceedsBatch = false;
+  /** Messages that were there when they came, of late. */
+  #inVain = 0;
   readonly #startedMs: number;
   #heardMs: number;
   #progressMs: number;
@@ -129,9 +138,12 @@ export class Session {
     return this.#phase;
   }
 
-  /** Acks are sent twice once a resend was seen: each lost ack costs a kernel a whole second (P4). */
+  /**
+   * Acks are sent twice once a resend was seen: each lost ack costs a kernel a whole second (P4). Who has more in flight than a
+   * kernel loses no time by a few, and gets them twice only while much of what it sends was there.
+   */
   get acksTwice(): boolean {
-    return this.resends > 0;
+    return this.#exceedsBatch ? this.#inVain > MOST_IN_VAIN : this.resends > 0;
   }
 
   /** The kernel dump header, as far as it came. */
@@ -201,8 +213,13 @@ export class Session {
     const fresh = this.core.add(offset, offset + length);
     if (fresh < 0) return false;
     this.messages++;
-    if (fresh === 0) this.resends++;
-    else this.#progressMs = nowMs;
+    if (fresh === 0) this.#noteResend();
+    else {
+      this.#progressMs = nowMs;
+      if (this.#inVain > 0) this.#inVain -= FORGOTTEN_BY_NEW;
+    }
+    // A kernel's batch has so many messages at most, and what was before it came (reference netdump-protocol.md 3.1).
+    this.#exceedsBatch ||= this.numbers.judge((seqno - Math.ceil(MAX_BATCH_SIZE / length)) >>> 0) === "new";
     this.acknowledgement.stored(seqno, length, nowMs, acks);
     return true;
   }
@@ -210,7 +227,7 @@ export class Session {
   /** Notes that a VMCORE message came again and is equal to what is in the file. */
   repeated(seqno: number, length: number, nowMs: number, acks: number[]): void {
     this.messages++;
-    this.resends++;
+    this.#noteResend();
     this.acknowledgement.stored(seqno, length, nowMs, acks);
   }
 
@@ -308,6 +325,11 @@ export class Session {
   /** Ends a batch that shows no end, if the silence proves it (see {@linkcode Acknowledgement.expire}). */
   expireAcks(nowMs: number, acks: number[]): void {
     this.acknowledgement.expire(nowMs, acks);
+  }
+
+  #noteResend(): void {
+    this.resends++;
+    this.#inVain++;
   }
 
   #takePiece(message: Message, most: number, nowMs: number, acks: number[]): Effect[] {
