@@ -130,11 +130,7 @@ export function decodeKernelDumpHeader(bytes: Uint8Array): KernelDumpHeader {
   }
   const compression = layout.compression === undefined ? null : view.getUint8(layout.compression);
   return {
-    magic: readString(bytes, ...MAGIC),
-    architecture: readString(bytes, ...ARCHITECTURE),
-    version,
-    architectureVersion: view.getUint32(ARCHITECTURE_VERSION),
-    dumpLength: readSize(view, DUMP_LENGTH),
+    ...readCommonFields(bytes, view),
     dumpExtent: layout.dumpExtent === undefined ? null : readSize(view, layout.dumpExtent),
     dumpTime: readSize(view, layout.dumpTime),
     dumpKeySize: layout.dumpKeySize === undefined ? null : view.getUint32(layout.dumpKeySize),
@@ -168,10 +164,14 @@ export function decodeNewerHeader(bytes: Uint8Array): NewerKernelDumpHeader | un
   // A version that no kernel will reach for long is damage.
   if (version <= NEWEST_VERSION || version > 255) return undefined;
   if (view.getBigUint64(DUMP_LENGTH) > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+  return readCommonFields(bytes, view);
+}
+
+function readCommonFields(bytes: Uint8Array, view: DataView): NewerKernelDumpHeader {
   return {
     magic: readString(bytes, ...MAGIC),
     architecture: readString(bytes, ...ARCHITECTURE),
-    version,
+    version: view.getUint32(VERSION),
     architectureVersion: view.getUint32(ARCHITECTURE_VERSION),
     dumpLength: readSize(view, DUMP_LENGTH),
   };

@@ -76,7 +76,7 @@ export class HeaderPieces {
  *
  * @param known which of `bytes` are known
  */
-export function compareWithKnown(
+function compareWithKnown(
   known: Extents,
   bytes: Uint8Array,
   offset: number,
