@@ -29,8 +29,11 @@ import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
 /** How far dumps and sessions are is told this often. */
 const REPORT_MS = 2000;
-/** A port that a session had before is waited for this long. */
-const BIND_PATIENCE_MS = 2000;
+/**
+ * A port that a session had before is waited for as long as a kernel waits for acks (reference netdump-protocol.md 3.2): another
+ * program may have it for a question of its own.
+ */
+const BIND_PATIENCE_MS = 12_000;
 
 /** What a receiver needs of the world. */
 export interface ReceiverWorld {
