@@ -21,6 +21,9 @@ def shifted_time():
 
 time.time = shifted_time
 
+# Its own resolver, which nothing here asks, takes a third of the start.
+os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+
 import eventlet  # noqa: E402
 
 eventlet.monkey_patch()
