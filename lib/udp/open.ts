@@ -76,8 +76,12 @@ export async function openClientWay(native: boolean): Promise<ClientWay> {
  * @param address a local address that both may be bound to
  * @returns what it can; `undefined` if anything did not come as it should
  */
-export async function tryMover(mover: NativeMover, address: string): Promise<NativeAbilities | undefined> {
-  for (let trial = 0; trial < MOST_TRIALS; trial++) {
+export async function tryMover(
+  mover: NativeMover,
+  address: string,
+  trials = MOST_TRIALS,
+): Promise<NativeAbilities | undefined> {
+  for (let trial = 0; trial < trials; trial++) {
     const abilities = await tryOnce(mover, address);
     if (abilities !== undefined) return abilities;
   }

@@ -9,14 +9,21 @@ import { memorySource } from "./memory_source.ts";
 /** A source that begins like this, and goes on with the same bytes for ever. */
 function endless(start: readonly number[], repeated: readonly number[]) {
   const far = { bytes: 0 };
+  const many = new Uint8Array(65536 * repeated.length).map((_, i) => repeated[i % repeated.length]!);
   const source: Source = {
     size: null,
     randomAccess: true,
     read(offset, length) {
       far.bytes = Math.max(far.bytes, offset + length);
-      const byteAt = (at: number) =>
-        at < start.length ? start[at]! : repeated[(at - start.length) % repeated.length]!;
-      return Promise.resolve(Uint8Array.from({ length }, (_, i) => byteAt(offset + i)));
+      const bytes = new Uint8Array(length);
+      bytes.set(start.slice(offset, offset + length));
+      for (let at = Math.max(start.length - offset, 0); at < length;) {
+        const from = (offset + at - start.length) % repeated.length;
+        const piece = many.subarray(from, from + length - at);
+        bytes.set(piece, at);
+        at += piece.byteLength;
+      }
+      return Promise.resolve(bytes);
     },
     close: () => {},
   };
