@@ -389,7 +389,7 @@ export class Transfer implements DatagramTaker {
   }
 
   #flushAcks(): void {
-    this.#socket.flush(this.session.acksTwice ? 2 : 1);
+    this.#socket.flush(this.session.ackCopies);
     this.#pace.tell();
   }
 

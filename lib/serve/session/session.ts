@@ -10,6 +10,7 @@
  */
 import { type Compression, KERNEL_DUMP_HEADER_SIZE } from "../../kerneldump/files/header.ts";
 import { MAX_BATCH_SIZE, type Message, MessageType } from "../../protocol/message.ts";
+import { AckCopies } from "./ack_copies.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import { judge, type Verdict } from "./completeness.ts";
 import { Extents } from "./extents.ts";
@@ -24,11 +25,6 @@ export const HERALD_PATIENCE_MS = 30_000;
 export const MOST_SESSION_MS = 7 * 86_400_000;
 /** A message that begins this far beyond all others does not prolong the dump, it points into the void. */
 const FAR_BYTES = 64 * 1024 * 1024;
-
-/** So many messages that were there already tell that acks do not reach a client that has many in flight. */
-const MOST_IN_VAIN = 16;
-/** How many of these a new message outweighs: a path that loses less than that part of the acks is only lossy. */
-const FORGOTTEN_BY_NEW = 1 / 8;
 
 /** Where a session stands. */
 export type Phase =
@@ -107,11 +103,8 @@ export class Session {
   resends = 0;
   #phase: Phase = "heralded";
   readonly #header = new HeaderPieces();
+  readonly #copies = new AckCopies();
   #finishedSeqno: number | undefined;
-  /** The client went on by a kernel's batch and more from a message that did not come: it is no kernel. */
-  #exceedsBatch = false;
-  /** Messages that were there when they came, of late. */
-  #inVain = 0;
   readonly #startedMs: number;
   #heardMs: number;
   #progressMs: number;
@@ -138,12 +131,9 @@ export class Session {
     return this.#phase;
   }
 
-  /**
-   * Acks are sent twice once a resend was seen: each lost ack costs a kernel a whole second (P4). Who has more in flight than a
-   * kernel loses no time by a few, and gets them twice only while much of what it sends was there.
-   */
-  get acksTwice(): boolean {
-    return this.#exceedsBatch ? this.#inVain > MOST_IN_VAIN : this.resends > 0;
+  /** How often each ack is to be sent now. */
+  get ackCopies(): 1 | 2 {
+    return this.#copies.number(this.resends);
   }
 
   /** The kernel dump header, as far as it came. */
@@ -216,10 +206,11 @@ export class Session {
     if (fresh === 0) this.#noteResend();
     else {
       this.#progressMs = nowMs;
-      if (this.#inVain > 0) this.#inVain -= FORGOTTEN_BY_NEW;
+      this.#copies.noteNew();
     }
     // A kernel's batch has so many messages at most, and what was before it came (reference netdump-protocol.md 3.1).
-    this.#exceedsBatch ||= this.numbers.judge((seqno - Math.ceil(MAX_BATCH_SIZE / length)) >>> 0) === "new";
+    this.#copies.exceedsBatch ||=
+      this.numbers.judge((seqno - Math.ceil(MAX_BATCH_SIZE / length)) >>> 0) === "new";
     this.acknowledgement.stored(seqno, length, nowMs, acks);
     return true;
   }
@@ -329,7 +320,7 @@ export class Session {
 
   #noteResend(): void {
     this.resends++;
-    this.#inVain++;
+    this.#copies.noteResend();
   }
 
   #takePiece(message: Message, most: number, nowMs: number, acks: number[]): Effect[] {
