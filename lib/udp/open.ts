@@ -69,26 +69,22 @@ export async function openClientWay(native: boolean): Promise<ClientWay> {
   };
 }
 
-/**
- * Sends datagrams from one socket to another and back as acks: order, sizes, bytes, addresses, full calls, an empty socket. What
- * fails is tried again.
- *
- * @param address a local address that both may be bound to
- * @returns what it can; `undefined` if anything did not come as it should
- */
-export async function tryMover(
-  mover: NativeMover,
-  address: string,
-  trials = MOST_TRIALS,
-): Promise<NativeAbilities | undefined> {
-  for (let trial = 0; trial < trials; trial++) {
+/** Makes the trial, and again if it fails; see {@linkcode tryOnce}. */
+export async function tryMover(mover: NativeMover, address: string): Promise<NativeAbilities | undefined> {
+  for (let trial = 0; trial < MOST_TRIALS; trial++) {
     const abilities = await tryOnce(mover, address);
     if (abilities !== undefined) return abilities;
   }
   return undefined;
 }
 
-async function tryOnce(mover: NativeMover, address: string): Promise<NativeAbilities | undefined> {
+/**
+ * Sends datagrams from one socket to another and back as acks: order, sizes, bytes, addresses, full calls, an empty socket.
+ *
+ * @param address a local address that both may be bound to
+ * @returns what it can; `undefined` if anything did not come as it should
+ */
+export async function tryOnce(mover: NativeMover, address: string): Promise<NativeAbilities | undefined> {
   const open = () => Deno.listenDatagram({ transport: "udp", hostname: address, port: 0 });
   try {
     using one = disposable(open());
