@@ -1,6 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { type PoolEvents, ReceiverPool } from "../../lib/serve/receiver_pool.ts";
 
+const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
+const rights = {
+  root: "/dumps",
+  addresses: ["192.0.2.1"],
+  clients: ["0.0.0.0/0"],
+  ackPort: 20024,
+  ffi: [],
+};
+
 /** A worker that takes orders and does nothing. */
 function idleWorker(orders: unknown[]): Worker {
   return Object.assign(new EventTarget(), {
@@ -13,14 +22,6 @@ Deno.test("ReceiverPool gives a session to the receiver with the fewest, among t
   const orders: unknown[][] = [];
   const granted: unknown[] = [];
   const events: PoolEvents = { report: () => {}, crashed: () => {}, failed: () => {} };
-  const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
-  const rights = {
-    root: "/dumps",
-    addresses: ["192.0.2.1"],
-    clients: ["0.0.0.0/0"],
-    ackPort: 20024,
-    ffi: [],
-  };
   const pool = new ReceiverPool(3, settings, rights, events, (_, permissions) => {
     granted.push(permissions.net);
     orders.push([]);
@@ -44,14 +45,6 @@ Deno.test("ReceiverPool counts the sessions of a receiver that crashed for the o
     report: () => {},
     crashed: (receiver) => crashed.push(receiver),
     failed: () => {},
-  };
-  const settings = {} as ConstructorParameters<typeof ReceiverPool>[1];
-  const rights = {
-    root: "/dumps",
-    addresses: ["192.0.2.1"],
-    clients: ["0.0.0.0/0"],
-    ackPort: 20024,
-    ffi: [],
   };
   const pool = new ReceiverPool(2, settings, rights, events, () => {
     workers.push(idleWorker([]));
