@@ -8,7 +8,8 @@ import { EXPOSITION_TYPE } from "../exposition.ts";
 import type { Weakness } from "../server_view.ts";
 import type { DumpDetails, DumpReader, StoredDump } from "../stored_dumps.ts";
 import { API, type Status } from "./api.ts";
-import { dumpPage, statusPage, STILL_PATH } from "./pages.ts";
+import { dumpPage } from "./dump_page.ts";
+import { statusPage, STILL_PATH } from "./status_page.ts";
 import { STYLE_SHEET } from "./style_sheet.ts";
 import { type Answer, plainAnswer, type Request } from "./request.ts";
 
