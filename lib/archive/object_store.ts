@@ -4,31 +4,14 @@
  *
  * @module
  */
-import { describeError } from "../os/system_error.ts";
-import { type Credentials, encodePath, encodeQuery, sha256Hex, signHeaders } from "./signature.ts";
 import { StoreError, storeError } from "./store_error.ts";
+import { StoreRequests, type StoreSettings } from "./store_requests.ts";
 import { sumsOf } from "./turn.ts";
-import { connectFor, sendUpload, type UploadAnswer } from "./upload.ts";
 import { elements, elementText, escapeXml } from "./xml.ts";
 
-/** Patience with a store that says nothing. */
-const QUICK_MS = 20_000;
+/** Patience where much is sent, or the store has much to do. */
 const TRANSFER_MS = 10 * 60_000;
-/** The same, where it is seen whether something still goes over the network. */
-const IDLE_MS = 60_000;
-/** From here on a body is sent over a connection of its own. */
-const LARGE_BYTES = 2 ** 20;
-/** Answers that list something are far shorter. */
-const MAX_ANSWER_BYTES = 16 * 2 ** 20;
 const MAX_PAGES = 100_000;
-
-/** Where a store is, and who asks it. */
-export interface StoreSettings {
-  /** `http://` or `https://`, host and port. */
-  readonly endpoint: string;
-  readonly bucket: string;
-  readonly credentials: Credentials;
-}
 
 /** What is stored under a key. */
 export interface StoredObject {
@@ -61,29 +44,13 @@ export interface BegunUpload {
   readonly begunMs: number;
 }
 
-interface Request {
-  readonly method: string;
-  readonly key: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer>;
-  /** Of the body, where it is known. */
-  readonly sha256?: string;
-  readonly patienceMs?: number;
-}
-
-interface Answer {
-  readonly headers: Headers;
-  readonly bytes: Uint8Array;
-}
-
 /** One bucket. All methods throw {@linkcode StoreError}. */
 export class ObjectStore {
-  readonly #settings: StoreSettings;
+  readonly #requests: StoreRequests;
   readonly #now: () => number;
 
   constructor(settings: StoreSettings, now: () => number = Date.now) {
-    this.#settings = settings;
+    this.#requests = new StoreRequests(settings, now);
     this.#now = now;
   }
 
@@ -91,7 +58,14 @@ export class ObjectStore {
   async put(key: string, body: Uint8Array<ArrayBuffer>, type = "application/octet-stream"): Promise<string> {
     const { md5, sha256 } = await sumsOf(body);
     const headers = { "content-md5": base64OfHex(md5), "content-type": type };
-    const answer = await this.#ask({ method: "PUT", key, headers, body, sha256, patienceMs: TRANSFER_MS });
+    const answer = await this.#requests.ask({
+      method: "PUT",
+      key,
+      headers,
+      body,
+      sha256,
+      patienceMs: TRANSFER_MS,
+    });
     checkTag(key, answer.headers, md5);
     return md5;
   }
@@ -99,7 +73,7 @@ export class ObjectStore {
   /** What is stored under a key; `undefined` if nothing is. */
   async head(key: string): Promise<StoredObject | undefined> {
     try {
-      const { headers } = await this.#ask({ method: "HEAD", key });
+      const { headers } = await this.#requests.ask({ method: "HEAD", key });
       const sizeBytes = Number(headers.get("content-length") ?? NaN);
       return { sizeBytes, etag: tagOf(headers), isEncrypted: isEncrypted(headers) };
     } catch (error) {
@@ -113,7 +87,7 @@ export class ObjectStore {
     const headers: Record<string, string> = range === undefined
       ? {}
       : { range: `bytes=${range.start}-${range.end - 1}` };
-    const { bytes } = await this.#ask({ method: "GET", key, headers, patienceMs: TRANSFER_MS });
+    const { bytes } = await this.#requests.ask({ method: "GET", key, headers, patienceMs: TRANSFER_MS });
     if (range !== undefined && bytes.length !== range.end - range.start) {
       throw new StoreError(
         "damaged",
@@ -125,7 +99,7 @@ export class ObjectStore {
 
   /** Removes an object; nothing happens if there is none. */
   async remove(key: string): Promise<void> {
-    await this.#ask({ method: "DELETE", key });
+    await this.#requests.ask({ method: "DELETE", key });
   }
 
   /** Keys that begin with a prefix, in order. */
@@ -133,7 +107,7 @@ export class ObjectStore {
     let token: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const more: Record<string, string> = token === undefined ? {} : { "continuation-token": token };
-      const xml = await this.#askXml({
+      const xml = await this.#requests.askText({
         method: "GET",
         key: "",
         query: { "list-type": "2", prefix, ...more },
@@ -153,7 +127,7 @@ export class ObjectStore {
     let token: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const more: Record<string, string> = token === undefined ? {} : { "continuation-token": token };
-      const xml = await this.#askXml({ method: "GET", key: "", query: { ...query, ...more } });
+      const xml = await this.#requests.askText({ method: "GET", key: "", query: { ...query, ...more } });
       for (const folder of elements(xml, "CommonPrefixes")) found.push(elementText(folder, "Prefix") ?? "");
       token = elementText(xml, "NextContinuationToken");
       if (elementText(xml, "IsTruncated") !== "true" || token === undefined) break;
@@ -163,7 +137,7 @@ export class ObjectStore {
 
   /** Begins an upload in parts; its id. */
   async beginUpload(key: string): Promise<string> {
-    const xml = await this.#askXml({ method: "POST", key, query: { uploads: "" } });
+    const xml = await this.#requests.askText({ method: "POST", key, query: { uploads: "" } });
     const id = elementText(xml, "UploadId");
     if (id === undefined) throw new StoreError("refused", `Cannot begin upload of ${key}: no id came`);
     return id;
@@ -181,7 +155,7 @@ export class ObjectStore {
     let marker: Record<string, string> = {};
     for (let page = 0; page < MAX_PAGES; page++) {
       const query = { uploads: "", prefix, ...marker };
-      const xml = await this.#askXml({ method: "GET", key: "", query });
+      const xml = await this.#requests.askText({ method: "GET", key: "", query });
       for (const upload of elements(xml, "Upload")) {
         const [key, id] = [elementText(upload, "Key"), elementText(upload, "UploadId")];
         const begunMs = Date.parse(elementText(upload, "Initiated") ?? "");
@@ -201,7 +175,7 @@ export class ObjectStore {
     body: Uint8Array<ArrayBuffer>,
   ): Promise<{ readonly etag: string; readonly md5: string }> {
     const { md5, sha256 } = await sumsOf(body);
-    const answer = await this.#ask({
+    const answer = await this.#requests.ask({
       method: "PUT",
       key,
       query: { partNumber: `${number}`, uploadId: id },
@@ -220,7 +194,7 @@ export class ObjectStore {
     let marker = "0";
     for (let page = 0; page < MAX_PAGES; page++) {
       const query = { uploadId: id, ...(marker === "0" ? {} : { "part-number-marker": marker }) };
-      const xml = await this.#askXml({ method: "GET", key, query });
+      const xml = await this.#requests.askText({ method: "GET", key, query });
       for (const part of elements(xml, "Part")) {
         parts.push({
           number: Number(elementText(part, "PartNumber")),
@@ -242,7 +216,7 @@ export class ObjectStore {
     ).join("");
     const text = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
     const body = new Uint8Array(new TextEncoder().encode(text));
-    const xml = await this.#askXml({
+    const xml = await this.#requests.askText({
       method: "POST",
       key,
       query: { uploadId: id },
@@ -263,73 +237,8 @@ export class ObjectStore {
 
   /** Drops an upload and its parts. */
   async abortUpload(key: string, id: string): Promise<void> {
-    await this.#ask({ method: "DELETE", key, query: { uploadId: id } });
+    await this.#requests.ask({ method: "DELETE", key, query: { uploadId: id } });
   }
-
-  async #askXml(request: Request): Promise<string> {
-    return new TextDecoder().decode((await this.#ask(request)).bytes);
-  }
-
-  async #ask(
-    { method, key, query = {}, headers = {}, body, sha256, patienceMs = QUICK_MS }: Request,
-  ): Promise<Answer> {
-    const { endpoint, bucket, credentials } = this.#settings;
-    const search = encodeQuery(query);
-    const url = new URL(`${endpoint}${encodePath(bucket, key)}${search === "" ? "" : `?${search}`}`);
-    const payloadSha256 = sha256 ?? sha256Hex(body ?? "");
-    const signed = signHeaders({ method, url, headers, payloadSha256 }, credentials, this.#now());
-    const what = `Cannot ${method} ${key === "" ? `bucket ${bucket}` : key} at ${url.host}`;
-    const patience = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let waitedMs = 0;
-    const wait = (ms: number) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => patience.abort(), waitedMs = ms);
-    };
-    wait(patienceMs);
-    try {
-      const init = { method, headers: signed, ...(body === undefined ? {} : { body }) };
-      const large = body === undefined || body.length < LARGE_BYTES ? undefined : {
-        ...{ method, url, headers: signed, body, signal: patience.signal, onProgress: () => wait(IDLE_MS) },
-      };
-      // Without a connection there may be a proxy, which fetch knows about.
-      const conn = large === undefined ? undefined : await connectFor(large).catch(() => undefined);
-      const { status, headers, bytes } = conn === undefined || large === undefined
-        ? await send(url, init, patience.signal)
-        : await sendUpload(conn, large);
-      if (status >= 200 && status < 300) return { headers, bytes };
-      throw storeError(what, {
-        status,
-        body: new TextDecoder().decode(bytes),
-        date: headers.get("date"),
-        nowMs: this.#now(),
-      });
-    } catch (error) {
-      if (error instanceof StoreError) throw error;
-      const reason = patience.signal.aborted
-        ? `it said nothing for ${waitedMs / 1000} s`
-        : describeError(error);
-      throw new StoreError("unreachable", `${what}: ${reason}`);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-async function send(url: URL, init: RequestInit, signal: AbortSignal): Promise<UploadAnswer> {
-  const response = await fetch(url, { ...init, redirect: "manual", signal });
-  const mostBytes = init.method === "GET" && response.ok ? Infinity : MAX_ANSWER_BYTES;
-  return { status: response.status, headers: response.headers, bytes: await readBody(response, mostBytes) };
-}
-
-async function readBody(response: Response, mostBytes: number): Promise<Uint8Array> {
-  if (response.body === null) return new Uint8Array(0);
-  const length = Number(response.headers.get("content-length") ?? 0);
-  if (length > mostBytes) {
-    await response.body.cancel();
-    throw new StoreError("refused", `An answer of ${length} bytes is too long`);
-  }
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** A tag that is a sum must be that of what was sent. */

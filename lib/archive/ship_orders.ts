@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StoreSettings } from "./object_store.ts";
+import type { StoreSettings } from "./store_requests.ts";
 
 /** What a worker needs to ship a dump directory. */
 export interface ShipSettings {

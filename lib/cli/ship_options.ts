@@ -12,7 +12,7 @@ import {
   type StoreVariables,
 } from "../archive/credentials.ts";
 import type { ShelfLocation } from "../archive/keys.ts";
-import type { StoreSettings } from "../archive/object_store.ts";
+import type { StoreSettings } from "../archive/store_requests.ts";
 import { environmentVariables } from "../os/environment.ts";
 import { readSmallFile } from "../os/small_file.ts";
 import { describeError } from "../os/system_error.ts";

@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { fromFileUrl } from "@std/path";
 import { SeekableZstdSource } from "../../lib/bytes/zstd/seekable_source.ts";
 import { memorySource } from "../bytes/memory_source.ts";
-import { ObjectStore, type StoreSettings } from "../../lib/archive/object_store.ts";
+import { ObjectStore } from "../../lib/archive/object_store.ts";
+import type { StoreSettings } from "../../lib/archive/store_requests.ts";
 
 const PYTHON = "/usr/bin/python3";
 const SCRIPT = fromFileUrl(new URL("one_process_swift.py", import.meta.url));
