@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, commands, globalOptions, type Operands, type Option, type Valued } from "./options.ts";
+import type { Command, Operands, Option, Valued } from "./option.ts";
+import { commands, globalOptions } from "./options.ts";
 import { foldLines } from "../text/fold.ts";
 import { takesValue } from "./parse.ts";
 

@@ -26,7 +26,8 @@ import { Trace } from "../serve/observers/trace.ts";
 import { Webhook, WEBHOOK_PATIENCE } from "../serve/observers/webhook.ts";
 import { WorkerDumpReader } from "./dump_reader.ts";
 import { OperationError } from "./exit_status.ts";
-import type { serveOptions, Values } from "./options.ts";
+import type { Values } from "./option.ts";
+import type { serveOptions } from "./options.ts";
 
 /** A receiver that does not answer within this time is told of. */
 const ANSWER_PATIENCE_MS = 5000;

@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { quote } from "../text/escape.ts";
-import type { Command, Option, Valued, Values } from "./options.ts";
+import type { Command, Option, Valued, Values } from "./option.ts";
 
 /** A mistake on the command line: exit status 2, one line, no stack trace. */
 export class UsageError extends Error {

@@ -10,8 +10,8 @@ import { isShell, shellCompletions } from "./completions/completions.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { runInspect } from "./inspect/inspect.ts";
+import type { Command } from "./option.ts";
 import {
-  type Command,
   commands,
   completionsCommand,
   helpCommand,

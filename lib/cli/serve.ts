@@ -27,7 +27,8 @@ import { type ServerParts, type ServerSettings, Supervisor } from "../serve/supe
 import { quote } from "../text/escape.ts";
 import { ExitStatus, OperationError, SignalStatus } from "./exit_status.ts";
 import { Operations } from "./operations.ts";
-import type { serveCommand, serveOptions, Values } from "./options.ts";
+import type { Values } from "./option.ts";
+import type { serveCommand, serveOptions } from "./options.ts";
 import type { Invocation } from "./parse.ts";
 import { openShipping } from "./shipping.ts";
 

@@ -9,7 +9,8 @@ import { describeError } from "../os/system_error.ts";
 import type { Observe } from "../serve/events.ts";
 import { Ship } from "../serve/observers/ship.ts";
 import { OperationError } from "./exit_status.ts";
-import type { serveOptions, Values } from "./options.ts";
+import type { Values } from "./option.ts";
+import type { serveOptions } from "./options.ts";
 import { storeSettings } from "./ship_options.ts";
 
 /** A server that runs takes up an incomplete dump within its timeout, one that is started again some time later. */

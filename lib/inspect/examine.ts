@@ -21,10 +21,11 @@ import {
   readTextdumpContents,
 } from "./contents.ts";
 import type { Findings, HeaderFacts, Kind } from "./findings.ts";
-import { headerVouches, judgeArchitecture, judgeInfo, judgeLength } from "./judge/judge.ts";
+import { judgeArchitecture, judgeInfo, judgeLength } from "./judge/judge.ts";
 import { type OpenedLayers, openLayers } from "./open/layers.ts";
 import { NO_KERNEL, PLAIN_KERNEL, readKernel } from "./read_kernel.ts";
-import { judgeStream, readAll, readStream, type StreamResult } from "./judge/read_through.ts";
+import { readAll } from "./judge/read_through.ts";
+import { judgeLayers, judgeStreams, plainSize, readLayers } from "./read_layers.ts";
 import { examineCoreText, examineHeader, examineInfo, examineKey } from "./small_files.ts";
 import { FileSource } from "../os/file_source.ts";
 import type { Source } from "../bytes/source.ts";
@@ -48,13 +49,6 @@ export interface Examination {
   close(): void;
 }
 
-/** How much is decompressed to see whether a dump is whole: a small one is read to its end unasked. */
-const DECOMPRESS_BYTES: Readonly<Record<Thoroughness, number>> = {
-  glance: 2 ** 20,
-  look: 16 * 2 ** 20,
-  messages: 2 ** 20,
-  verify: Infinity,
-};
 /** How much is searched for a message buffer that is not where it should be. */
 const SEARCH_BYTES: Readonly<Record<Thoroughness, number>> = {
   glance: 2 ** 22,
@@ -154,9 +148,7 @@ async function examineDump(task: Task): Promise<Examined> {
   });
   const streams = await readLayers(opened, options);
   const plain = plainSize(opened, streams);
-  const streamProblems = streams.flatMap((result, i) =>
-    result === null ? [] : judgeStream(opened.compressed[i]!, result, header?.dumpLength ?? null)
-  );
+  const streamProblems = judgeStreams(opened, streams, header);
   const text = await examineTextBelow(task, opened, plain, streamProblems);
   if (text !== null) return withoutDump(text);
   const contents = await readContents(task, opened, plain);
@@ -177,9 +169,7 @@ async function examineDump(task: Task): Promise<Examined> {
     ...streamProblems,
     ...(header === null ? [] : judgeHeader(task, header, contents)),
     ...(header === null ? [] : judgeLength(header, opened, sizes)),
-    ...judgeUnread(header, opened, streams),
-    ...judgeFrames(opened, streams),
-    ...judgeClosed(header, opened, options),
+    ...judgeLayers(header, opened, streams, options.thoroughness),
     ...(companions.info === null ? [] : judgeInfo(companions.info.info)),
     ...judgeName(task),
     ...(options.thoroughness === "verify" && opened.compressed.length === 0
@@ -200,27 +190,6 @@ async function examineDump(task: Task): Promise<Examined> {
     kernel: read.kernel,
   });
   return { findings, memory: contents.memory, readMember: contents.readMember, decrypted: opened.decrypted };
-}
-
-/** Reads compressed layers through: all of them if asked to, else as far as is quickly done. */
-async function readLayers(opened: OpenedLayers, options: ExamineOptions): Promise<(StreamResult | null)[]> {
-  const { thoroughness, onProgress } = options;
-  const results: (StreamResult | null)[] = [];
-  for (const layer of opened.compressed) {
-    // How long it is, its table says; whether it is good, reading all of it.
-    const isKnown = layer.seekable !== null && thoroughness !== "verify";
-    results.push(isKnown ? null : await readStream(layer, DECOMPRESS_BYTES[thoroughness], onProgress));
-  }
-  return results;
-}
-
-function plainSize(opened: OpenedLayers, streams: readonly (StreamResult | null)[]): number | null {
-  if (opened.decrypted === null) return null;
-  const innermostLayer = opened.layers.at(-1);
-  if (innermostLayer === undefined || innermostLayer === "encrypted") return opened.source.size;
-  const innermost = streams.at(-1);
-  if (innermost === null) return opened.compressed.at(-1)?.seekable?.size ?? null;
-  return innermost?.end.reason === "end" ? innermost.produced : null;
 }
 
 async function readContents(task: Task, opened: OpenedLayers, size: number | null): Promise<Contents> {
@@ -260,42 +229,6 @@ function judgeHeader({ container }: Task, header: HeaderFacts, { architecture }:
     ...mismatch,
     problem("header-parity", "The kernel dump header's parity is wrong: its fields may be damaged"),
   ];
-}
-
-function judgeUnread(
-  header: HeaderFacts | null,
-  opened: OpenedLayers,
-  streams: readonly (StreamResult | null)[],
-): Problem[] {
-  const isUnread = opened.compressed.some(({ seekable }, i) => streams[i] === null && seekable === null);
-  if (!isUnread || headerVouches(header, opened)) return [];
-  const message = "Whether the compressed dump is whole takes reading all of it: --verify does";
-  return [problem("compressed-unread", message)];
-}
-
-/** What a seek table promised and reading did not find. */
-function judgeFrames({ compressed }: OpenedLayers, streams: readonly (StreamResult | null)[]): Problem[] {
-  return compressed.flatMap(({ seekable }, i) => {
-    const read = streams[i];
-    if (seekable !== null && read?.end.reason === "end" && read.produced !== seekable.size) {
-      const message = `The zstd stream holds ${read.produced} bytes, and ${seekable.size} by its seek table`;
-      return [problem("compressed-damaged", message)];
-    }
-    if (typeof seekable?.damagedAt !== "number" || (read?.end.reason ?? "end") !== "end") return [];
-    const message = `The zstd frame that holds byte ${seekable.damagedAt} is damaged`;
-    return [problem("compressed-damaged", message)];
-  });
-}
-
-/** An encrypted dump without its key can be as long as it should be, but not be read to its end. */
-function judgeClosed(
-  header: HeaderFacts | null,
-  opened: OpenedLayers,
-  { thoroughness }: ExamineOptions,
-): Problem[] {
-  if (opened.decrypted !== null) return [];
-  if (thoroughness !== "verify" && headerVouches(header, opened)) return [];
-  return [problem("encrypted-unread", "Whether the encrypted dump is whole cannot be told without its key")];
 }
 
 function judgeName({ name, companions }: Task): Problem[] {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, globalOptions, type Values } from "../../lib/cli/options.ts";
+import type { Command, Values } from "../../lib/cli/option.ts";
+import { globalOptions } from "../../lib/cli/options.ts";
 import { choice, count, duration, file, port, size, type ValueKind } from "../../lib/cli/values.ts";
 
 /** What can be measured, in the order it is. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { commandHelp, programHelp } from "../../lib/cli/help.ts";
-import { type Command, commands, sendCommand, serveCommand } from "../../lib/cli/options.ts";
+import type { Command } from "../../lib/cli/option.ts";
+import { commands, sendCommand, serveCommand } from "../../lib/cli/options.ts";
 import { parseCommand } from "../../lib/cli/parse.ts";
 
 Deno.test("programHelp() lists every command with its summary", () => {

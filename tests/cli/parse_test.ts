@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import type { Command } from "../../lib/cli/option.ts";
 import {
-  type Command,
   commands,
   completionsCommand,
   helpCommand,

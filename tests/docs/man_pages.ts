@@ -1,5 +1,6 @@
 /** The manual pages, made from the option table: mdoc(7). */
-import { type Command, commands, globalOptions, type Option } from "../../lib/cli/options.ts";
+import type { Command, Option } from "../../lib/cli/option.ts";
+import { commands, globalOptions } from "../../lib/cli/options.ts";
 import { takesValue } from "../../lib/cli/parse.ts";
 
 /** A page: its file below docs/man, and its text. */

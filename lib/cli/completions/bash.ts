@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type Command, globalOptions } from "../options.ts";
+import type { Command } from "../option.ts";
+import { globalOptions } from "../options.ts";
 import { takesValue } from "../parse.ts";
 import type { Completion } from "../values.ts";
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, globalOptions, type Option } from "../options.ts";
+import type { Command, Option } from "../option.ts";
+import { globalOptions } from "../options.ts";
 import { takesValue } from "../parse.ts";
 import type { Completion } from "../values.ts";
 

@@ -13,7 +13,8 @@ import {
 import { describeError } from "../../os/system_error.ts";
 import { quote } from "../../text/escape.ts";
 import { OperationError } from "../exit_status.ts";
-import type { inspectOptions, Values } from "../options.ts";
+import type { Values } from "../option.ts";
+import type { inspectOptions } from "../options.ts";
 import { UsageError } from "../parse.ts";
 import { askPassphrase, readPassphraseFile } from "./passphrase.ts";
 
