@@ -41,7 +41,7 @@ export function locationProblem(fs: FileSystem, root: string, location: DumpLoca
     const real = resolvePlace(fs, root, directory);
     if ((relative(root, real) || ".") !== directory) return "not a plain path below the dump directory";
   } catch (error) {
-    return describeError(error);
+    return `directory "${directory}": ${describeError(error)}`;
   }
   return undefined;
 }
