@@ -6,6 +6,7 @@
  */
 
 import { callerFrame } from "./dwarf/caller.ts";
+import type { FrameRow } from "./dwarf/frames.ts";
 import type { KernelMemory } from "./kernel_memory.ts";
 import type { CodePlace, LoadedCode } from "./loaded_code.ts";
 import type { Machine, Registers, ReleaseFacts, StackPlace, TrapFrame } from "./machine/machine.ts";
@@ -134,19 +135,39 @@ async function step(
   lookUp: bigint,
   place: CodePlace | null,
 ): Promise<Step> {
-  const { memory, machine } = context;
-  const byRules = await stepByRules(context, state, lookUp, place);
-  if (byRules !== null) return byRules;
-  if (state.interrupted) {
-    const caller = await machine.callerWithoutFrame(memory, {
-      place: state,
-      registers: state.registers,
-      functionStart: place?.symbol?.address ?? null,
-      inText: await isText(context, state.pc, place),
-    });
-    if (caller !== null) return caller.pc === 0n ? "return-address-0" : called(machine, caller);
+  const row = await place?.object.debug?.frameRow(lookUp) ?? null;
+  const byRules = () => row === null ? null : stepByRules(context, state, row);
+  const withoutFrame = () => state.interrupted ? stepWithoutFrame(context, state, place) : null;
+  // clang's rules for arm64 and riscv64 do not tell of the end of a function: whether a frame is still there, its code says.
+  const ways = row !== null && isFromFramePointer(row, context.machine)
+    ? [withoutFrame, byRules]
+    : [byRules, withoutFrame];
+  for (const way of ways) {
+    const next = await way();
+    if (next !== null) return next;
   }
   return await stepByFramePointer(context, state);
+}
+
+function isFromFramePointer({ cfa }: FrameRow, { dwarfRegisters, framePointer }: Machine): boolean {
+  return cfa.kind === "register" && dwarfRegisters[cfa.register] === framePointer;
+}
+
+/** Code that was interrupted where it has no frame: not yet, not any more, or never. */
+async function stepWithoutFrame(
+  context: Unwinding,
+  state: State,
+  place: CodePlace | null,
+): Promise<Step | null> {
+  const { memory, machine } = context;
+  const caller = await machine.callerWithoutFrame(memory, {
+    place: state,
+    registers: state.registers,
+    functionStart: place?.symbol?.address ?? null,
+    inText: await isText(context, state.pc, place),
+  });
+  if (caller === null) return null;
+  return caller.pc === 0n ? "return-address-0" : called(machine, caller);
 }
 
 /** Code is in a module or the kernel; a call of NULL or of freed memory leads elsewhere. */
@@ -166,11 +187,8 @@ function called(machine: Machine, place: StackPlace): State {
 async function stepByRules(
   { memory, machine }: Unwinding,
   state: State,
-  lookUp: bigint,
-  place: CodePlace | null,
+  row: FrameRow,
 ): Promise<Step | null> {
-  const row = await place?.object.debug?.frameRow(lookUp) ?? null;
-  if (row === null) return null;
   const numbers = machine.dwarfRegisters;
   const registers = new Map(numbers.flatMap((name, i) => {
     const value = state.registers.get(name);

@@ -18,7 +18,7 @@ export function madeTest(
     ? ""
     : `no ${missing} here`;
   Deno.test({
-    name: `${target.name}: ${name}${why === "" ? "" : ` (skipped: ${why})`}`,
+    name: `${target.name}${target.title}: ${name}${why === "" ? "" : ` (skipped: ${why})`}`,
     ignore: why !== "",
     fn: async () => {
       const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });

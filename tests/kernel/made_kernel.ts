@@ -87,7 +87,12 @@ async function buildKernel({ target, directory, run, compile, link, split }: Wor
   await run(target.compiler[0]!, [...target.compiler.slice(1), "-fno-pic", "-c", "-o", "empty.o", "empty.c"]);
   await link(["-shared", "-o", "empty.so", "empty.o"]);
   for (const [output, base] of [["low", target.low], ["kernel.full", target.high]] as const) {
-    const layout = [`-Ttext-segment=${hex(base)}`, "--defsym", `kernbase=${hex(base)}`, "--build-id=sha1"];
+    const layout = [
+      `${target.baseOption}=${hex(base)}`,
+      "--defsym",
+      `kernbase=${hex(base)}`,
+      "--build-id=sha1",
+    ];
     const dynamic = ["-Bdynamic", "--export-dynamic", "-dynamic-linker", "/red/herring", "--hash-style=sysv"];
     await link([...layout, ...dynamic, "-o", output, ...objects, "empty.so"]);
   }

@@ -20,18 +20,15 @@ const FREESTANDING = [
   "-ffreestanding",
   "-fno-stack-protector",
   "-fno-asynchronous-unwind-tables",
-  "-fno-ipa-sra",
   "-g",
-  // gdb and addr2line disagree on lines of instructions that begin none.
-  "-gno-statement-frontiers",
   "-fno-pic",
 ];
 const LAYOUT = ["-z", "norelro", "-z", "max-page-size=4096", "-z", "common-page-size=4096"];
 
 /** Opens the workshop; `flags` are the compiler's. */
 export function openWorkshop(target: Target, directory: string, flags: readonly string[]): Workshop {
-  const [gcc, ...gccFlags] = target.compiler;
-  const [ld, ...ldFlags] = target.linker;
+  const { compiler, assembler = compiler } = target;
+  const [linker, ...linkerFlags] = target.linker;
   const includes = [`-I${SOURCES}`, `-I${SOURCES}${target.name}`];
   const run = async (tool: string, args: readonly string[]) => {
     const command = new Deno.Command(tool, { args: [...args], cwd: directory, stdin: "null" });
@@ -45,11 +42,12 @@ export function openWorkshop(target: Target, directory: string, flags: readonly 
     directory,
     run,
     async compile(source, object, more = []) {
-      const options = [...gccFlags, ...FREESTANDING, ...flags, ...more, ...includes];
-      await run(gcc!, [...options, "-c", "-o", object, SOURCES + source]);
+      const [tool, ...toolFlags] = source.endsWith(".S") ? assembler : compiler;
+      const options = [...toolFlags, ...FREESTANDING, ...flags, ...more, ...includes];
+      await run(tool!, [...options, "-c", "-o", object, SOURCES + source]);
     },
     async link(args) {
-      await run(ld!, [...ldFlags, ...LAYOUT, ...args]);
+      await run(linker!, [...linkerFlags, ...LAYOUT, ...args]);
     },
     async split(full, stripped) {
       await objcopy("--only-keep-debug", full, `${stripped}.debug`);

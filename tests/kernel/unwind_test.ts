@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { DebugInfo } from "../../lib/kernel/debug_info.ts";
 import type { ElfSymbol } from "../../lib/kernel/elf_symbols.ts";
 import { KernelMemory } from "../../lib/kernel/kernel_memory.ts";
 import { LoadedCode, type LoadedObject } from "../../lib/kernel/loaded_code.ts";
@@ -11,6 +12,7 @@ function code(
   functions: Readonly<Record<string, bigint>>,
   base: bigint,
   modules: LoadedObject[] = [],
+  debug: DebugInfo | null = null,
 ): LoadedCode {
   const symbols = Object.entries(functions).map(([name, value]): ElfSymbol => ({
     name,
@@ -26,7 +28,7 @@ function code(
     size: 0x10000n,
     file: null,
     symbols: new SymbolTable(symbols, true),
-    debug: null,
+    debug,
   };
   return new LoadedCode([kernel, ...modules]);
 }
@@ -177,45 +179,84 @@ Deno.test("unwind() walks riscv64 frames through a trap frame at the handler's s
   );
 });
 
-Deno.test("unwind() takes the link register of arm64 code that has no frame yet", async () => {
-  const memory = new Written();
-  const [text, stack] = [0xffff000000001000n, 0xffff000080001000n];
-  memory.write(text, new Uint8Array(0x600));
-  // stp x29, x30, [sp, #-16]! only: the fault comes before mov x29, sp.
-  memory.word(text + 0x200n, 0xa9bf7bfdn, 4);
-  const size = 288n;
-  memory.word(stack, stack + size + 0x80n);
-  const top = stack + 0x400n;
-  memory.word(stack, top);
-  memory.word(stack + 8n, text + 0x40cn);
-  const frame = top - size;
-  memory.word(frame, stack + 0x600n);
-  memory.word(frame + 8n, text + 0x310n);
-  memory.word(frame + 16n, text + 0x204n);
-  memory.word(frame + 24n, 0x60000005n);
-  memory.word(frame + 32n, 0x96000004n);
-  memory.word(frame + 40n, 0x10n);
-  memory.word(frame + 48n + 8n * 29n, stack + 0x600n);
-  memory.word(stack + 0x600n, 0n);
-  memory.word(stack + 0x608n, text + 0x510n);
-  const functions = {
-    do_el1h_sync: text + 0x100n,
-    victim: text + 0x200n,
-    caller: text + 0x300n,
-    handle_el1h_sync: text + 0x400n,
-    start: text + 0x500n,
-  };
-  assertEquals(
-    await trace("arm64", memory, code(functions, text), { pc: text + 0x120n, x29: stack, sp: stack }),
-    {
-      frames: [
-        "do_el1h_sync+0x20",
-        "handle_el1h_sync+0xc trap data abort in the kernel",
-        "victim+0x4",
-        "caller+0x10",
-        "start+0x10",
-      ],
-      end: "frame-pointer-0",
+const nothing = () => Promise.resolve(null);
+
+/** What clang's rules say of a function of arm64 with a frame: of its end nothing. */
+function clangRules(start: bigint): DebugInfo {
+  const [fp, lr, sp] = [29, 30, 31];
+  return {
+    frameRow: (pc) => {
+      const isFramed = pc - start >= 8n;
+      return Promise.resolve(
+        pc < start || pc >= start + 0x14n ? null : {
+          ...{ start, end: start + 0x14n, returnRegister: lr, isSignalFrame: false },
+          ...{ addressSize: 8, littleEndian: true },
+          cfa: { kind: "register", register: isFramed ? fp : sp, offset: isFramed ? 16 : 0 },
+          rules: new Map(
+            isFramed ? [[fp, { kind: "offset", offset: -16 }], [lr, { kind: "offset", offset: -8 }]] : [],
+          ),
+        },
+      );
     },
-  );
-});
+    sourceFrames: () => Promise.resolve([]),
+    types: { struct: nothing, typedef: nothing, variable: nothing },
+  };
+}
+
+const ARM64_VICTIM: readonly (readonly [code: bigint, what: string])[] = [
+  [0xa9bf7bfdn, "stp x29, x30, [sp, #-16]!"],
+  [0x910003fdn, "mov x29, sp"],
+  [0xd503201fn, "nop"],
+  [0xa8c17bfdn, "ldp x29, x30, [sp], #16"],
+  [0xd65f03c0n, "ret"],
+];
+
+for (const withRules of [false, true]) {
+  for (const [at, [, what]] of ARM64_VICTIM.entries()) {
+    const rules = withRules ? "clang's rules" : "no rules";
+    Deno.test(`unwind() finds the caller of arm64 code that was interrupted at ${what}, by ${rules}`, async () => {
+      const memory = new Written();
+      const [text, stack] = [0xffff000000001000n, 0xffff000080001000n];
+      const [victim, link] = [text + 0x200n, text + 0x310n];
+      memory.write(text, new Uint8Array(0x600));
+      ARM64_VICTIM.forEach(([code], i) => memory.word(victim + BigInt(4 * i), code, 4));
+      const [top, callersFrame, callersStack] = [stack + 0x400n, stack + 0x600n, stack + 0x500n];
+      memory.word(callersFrame, 0n);
+      memory.word(callersFrame + 8n, text + 0x510n);
+      const ownFrame = callersStack - 16n;
+      memory.word(ownFrame, callersFrame);
+      memory.word(ownFrame + 8n, link);
+      const isFramed = at === 2 || at === 3;
+      // The handler's frame, and the trap frame below it.
+      memory.word(stack, top);
+      memory.word(stack + 8n, text + 0x40cn);
+      const trap = top - 288n;
+      memory.word(trap, at === 0 || at === 4 ? callersStack : ownFrame);
+      // A function that called others has kept another return address than it will go to.
+      memory.word(trap + 8n, isFramed ? victim + 8n : link);
+      memory.word(trap + 16n, victim + BigInt(4 * at));
+      memory.word(trap + 24n, 0x60000005n);
+      memory.word(trap + 32n, 0x96000004n);
+      memory.word(trap + 40n, 0x10n);
+      memory.word(trap + 48n + 8n * 29n, isFramed ? ownFrame : callersFrame);
+      const functions = {
+        do_el1h_sync: text + 0x100n,
+        victim,
+        caller: text + 0x300n,
+        handle_el1h_sync: text + 0x400n,
+        start: text + 0x500n,
+      };
+      const loaded = code(functions, text, [], withRules ? clangRules(victim) : null);
+      assertEquals(await trace("arm64", memory, loaded, { pc: text + 0x120n, x29: stack, sp: stack }), {
+        frames: [
+          "do_el1h_sync+0x20",
+          "handle_el1h_sync+0xc trap data abort in the kernel",
+          `victim+0x${(4 * at).toString(16)}`,
+          "caller+0x10",
+          "start+0x10",
+        ],
+        end: "frame-pointer-0",
+      });
+    });
+  }
+}

@@ -44,7 +44,7 @@ export async function callerFrame(
   const caller = new Map(registers);
   caller.set(stackPointer, cfa);
   for (const [number, rule] of row.rules) {
-    const value = await applyRule(rule, number, cfa, context);
+    const value = await applyRule(rule, number, cfa, context, registers.get(stackPointer) ?? null);
     if (value === null) caller.delete(number);
     else caller.set(number, value);
   }
@@ -68,6 +68,7 @@ async function applyRule(
   number: number,
   cfa: bigint,
   context: ExpressionContext,
+  top: bigint | null,
 ): Promise<bigint | null> {
   const bits = 8 * context.addressSize;
   switch (rule.kind) {
@@ -77,8 +78,12 @@ async function applyRule(
       return context.register(number);
     case "register":
       return context.register(rule.register);
-    case "offset":
-      return await readWord(context, BigInt.asUintN(bits, cfa + BigInt(rule.offset)));
+    case "offset": {
+      const address = BigInt.asUintN(bits, cfa + BigInt(rule.offset));
+      // clang does not tell on x86 that a function gave a register back. What lies below the stack is overwritten by a trap.
+      if (top !== null && address < top) return context.register(number);
+      return await readWord(context, address);
+    }
     case "value-offset":
       return BigInt.asUintN(bits, cfa + BigInt(rule.offset));
     case "value-expression":

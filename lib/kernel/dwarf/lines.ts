@@ -80,7 +80,9 @@ class Rows {
   readonly #sequences: { readonly first: number; readonly last: number; readonly end: bigint }[] = [];
   #first = 0;
 
+  /** Code that belongs to no line (0), as clang moves and merges it, stays with the row before it, as gdb has it. */
   add(address: bigint, file: number, line: number): void {
+    if (line === 0 && this.#addresses.length > this.#first) return;
     if (this.#addresses.length >= MAX_ROWS) throw new DamagedDwarfError("too many rows");
     this.#addresses.push(address);
     this.#files.push(file);
