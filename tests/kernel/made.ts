@@ -9,9 +9,8 @@ export function madeTest(
   { target, flags }: { target: Target; flags?: readonly string[] },
   test: (made: MadeKernel) => Promise<void>,
 ): void {
-  const missing = [target.compiler[0]!, target.linker[0]!, target.gdb, ...target.emulator].find((tool) =>
-    !isThere(tool)
-  );
+  const { compiler, assembler = compiler, linker, gdb, emulator } = target;
+  const missing = [compiler[0]!, assembler[0]!, linker[0]!, gdb, ...emulator].find((tool) => !isThere(tool));
   const why = Deno.build.os !== "linux" || Deno.build.arch !== "x86_64"
     ? "the machine is no Linux on amd64"
     : missing === undefined
