@@ -151,7 +151,9 @@ export function describeEvent(event: ServerEvent): string {
     case "link-failed":
       return escapeLine(event.reason);
     case "distrusted":
-      return `Receiver ${event.receiver} told of the end of a dump, which is not believed: ${escapeLine(event.reason)}`;
+      return `Receiver ${event.receiver} told of the end of a dump, which is not believed: ${
+        escapeLine(event.reason)
+      }`;
     case "notice":
       return (event.client === null ? "" : `Client ${event.client}: `) + escapeLine(event.text);
     case "not-resumed":

@@ -9,22 +9,27 @@ import type { FileSystem } from "../../os/file_system.ts";
 import { describeError } from "../../os/system_error.ts";
 import type { DatagramSocket, DatagramSockets } from "../../udp/datagram_socket.ts";
 import type { ClientName, Order, ReceiverSettings, Report } from "../orders.ts";
-import type { Journal, SessionIdentity } from "../session/journal.ts";
-import { type JournalledPlace, parseJournal } from "../session/read_journal.ts";
+import type { SessionIdentity } from "../session/journal.ts";
 import { replay } from "../session/replay.ts";
 import { Session, type SessionSettings } from "../session/session.ts";
-import { PlaceError, raiseBounds, resolvePlace, seriesName } from "../store/dump_directory.ts";
+import { PlaceError, resolvePlace, seriesName } from "../store/dump_directory.ts";
 import { DumpFiles } from "../store/dump_files.ts";
 import { JournalDirectory } from "../store/journal_directory.ts";
 import { JournalFile } from "../store/journal_file.ts";
 import { begunPlace, journalledEnd, reopenFiles } from "../store/reopen.ts";
 import { removeOldDumps } from "../store/retention.ts";
 import { spareBytes } from "../store/space.ts";
-import { readJournalText } from "../store/state_directory.ts";
 import type { Clock } from "./clock.ts";
 import { EndingGate } from "./ending_gate.ts";
+import {
+  giveUp,
+  journalledName,
+  type Leaving,
+  raiseBoundsQuietly,
+  readJournal,
+  releaseQuietly,
+} from "./leaving.ts";
 import { Pace } from "./pace.ts";
-import { ReceivedDump } from "./received_dump.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
 /** How far dumps and sessions are is told this often. */
@@ -73,6 +78,15 @@ export class Receiver implements TransferHost {
       const counts = this.pace.take();
       if (counts !== undefined) this.report({ report: "pace", counts });
     });
+  }
+
+  get #leaving(): Leaving {
+    return {
+      fs: this.#fs,
+      settings: this.#settings,
+      surroundings: this,
+      report: (report) => this.report(report),
+    };
   }
 
   get #fs(): FileSystem {
@@ -137,7 +151,7 @@ export class Receiver implements TransferHost {
       case "name":
         return this.#naming.get(order.id)?.resolve(order.name);
       case "give-up":
-        return this.#giveUp(order.id, order.reason);
+        return giveUp(this.#leaving, order.id, order.reason);
       case "ping":
         this.report({ report: "alive", number: order.number });
         return;
@@ -207,7 +221,7 @@ export class Receiver implements TransferHost {
     let socket: DatagramSocket | undefined;
     let file: JournalFile | undefined;
     try {
-      const journal = this.#readJournal(id);
+      const journal = readJournal(this.#fs, root, id);
       const { session: identity } = journal.head;
       const place = begunPlace(this.#fs, root, journal);
       const directory = resolvePlace(this.#fs, root, place?.directory ?? ".");
@@ -223,12 +237,12 @@ export class Receiver implements TransferHost {
         this.#add(socket, identity, session, file, name).ackHerald();
       } else if (replayed.final !== undefined) {
         file.release();
-        this.#raiseBoundsQuietly(directory, place);
+        raiseBoundsQuietly(this.#fs, directory, place);
         session.enter("finished", this.clock.now(), replayed.finishedSeqno);
-        this.#add(socket, identity, session, file, Promise.resolve(byAddress(place)));
+        this.#add(socket, identity, session, file, Promise.resolve(journalledName(place)));
       } else {
         session.enter("receiving", this.clock.now());
-        const known = byAddress(place);
+        const known = journalledName(place);
         const files = reopenFiles(this.#fs, root, place, file, session, replayed);
         this.#add(socket, identity, session, file, Promise.resolve(known), { files, name: known })
           .resume(replayed.finishedSeqno);
@@ -237,77 +251,8 @@ export class Receiver implements TransferHost {
     } catch (error) {
       socket?.close();
       this.#naming.delete(id);
-      this.#releaseQuietly(file);
-      await this.#giveUp(id, `it could not be taken up again (${describeError(error)})`);
-    }
-  }
-
-  /** Labels the dump of a session that cannot go on, and forgets it. What cannot be labelled now stays, and is told. */
-  async #giveUp(id: string, reason: string): Promise<void> {
-    let file: JournalFile | undefined;
-    try {
-      const journal = this.#readJournal(id);
-      const { session: identity } = journal.head;
-      const place = begunPlace(this.#fs, this.#settings.root, journal);
-      file = JournalFile.reopen(this.#fs, this.#settings.root, id);
-      if (place !== undefined) await this.#label(identity, place, journal, file, reason);
-      file.close({ forget: true });
-    } catch (error) {
-      this.#releaseQuietly(file);
-      this.report({ report: "not-labelled", id, reason: `${reason}: ${describeError(error)}` });
-    }
-    this.report({ report: "closed", id });
-  }
-
-  /** @throws what the labelling met */
-  async #label(
-    identity: SessionIdentity,
-    place: JournalledPlace,
-    journal: Journal,
-    file: JournalFile,
-    reason: string,
-  ): Promise<void> {
-    const session = new Session(
-      this.#sessionSettings(identity, this.#settings.root, Infinity),
-      this.clock.now(),
-    );
-    const replayed = replay(session, journal, this.clock.now());
-    if (replayed.final !== undefined) return;
-    const files = reopenFiles(this.#fs, this.#settings.root, place, file, session, replayed);
-    try {
-      const dump = new ReceivedDump(identity, byAddress(place), session, files, this);
-      const verdict = session.verdict();
-      const error = await dump.abandon(verdict, reason);
-      if (error !== undefined) throw error;
-      const { missing } = verdict;
-      const finished = { outcome: "error", complete: false, reason, missing, resumable: false } as const;
-      this.report({ report: "finished", dump: dump.describe(), ...finished });
-      this.#raiseBoundsQuietly(files.directory, place);
-    } finally {
-      files.closeCore();
-    }
-  }
-
-  #readJournal(id: string): Journal {
-    const text = readJournalText(this.#fs, this.#settings.root, id);
-    if (text === undefined) throw new Error("its journal is gone");
-    return parseJournal(text);
-  }
-
-  /** A server that was killed behind the last ack may not have come to it. */
-  #raiseBoundsQuietly(directory: string, { host, index }: JournalledPlace): void {
-    try {
-      raiseBounds(this.#fs, directory, host, index + 1);
-    } catch {
-      // A convenience.
-    }
-  }
-
-  #releaseQuietly(file: JournalFile | undefined): void {
-    try {
-      file?.release();
-    } catch {
-      // It is closed all the same.
+      releaseQuietly(file);
+      await giveUp(this.#leaving, id, `it could not be taken up again (${describeError(error)})`);
     }
   }
 
@@ -369,9 +314,4 @@ export class Receiver implements TransferHost {
       return resolvePlace(this.#fs, root, ".");
     }
   }
-}
-
-/** The name that a session had when its files were created. */
-function byAddress({ host, hostName }: JournalledPlace): ClientName {
-  return { label: host, hostName };
 }
