@@ -16,6 +16,7 @@ import { isInBucket, openObject } from "./bucket.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { keepOnly } from "./permissions.ts";
 import { runCheck } from "./send_check.ts";
+import { onInterrupt } from "./interrupt.ts";
 import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
@@ -39,9 +40,7 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
   const job = toJob(invocation, isInBucket(path) ? await openElsewhere(path, options) : undefined);
   await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();
-  const onSignal = () => interrupt.abort();
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  using _interrupt = onInterrupt(() => interrupt.abort());
   let bar: ProgressBar | undefined;
   let waiting: Disposable | undefined;
   try {
@@ -63,7 +62,6 @@ export async function runSend(invocation: Invocation<typeof sendCommand>): Promi
   } finally {
     waiting?.[Symbol.dispose]();
     bar?.stop();
-    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
   }
 }
 

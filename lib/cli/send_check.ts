@@ -12,6 +12,7 @@ import { DenoClientSocket } from "../udp/client_socket.ts";
 import { escapeLine, quote } from "../text/escape.ts";
 import { toJsonLine } from "../text/json.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
+import { onInterrupt } from "./interrupt.ts";
 import type { sendCommand } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { type Invocation, UsageError } from "./parse.ts";
@@ -26,9 +27,7 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
   }
   await keepOnly("read", "net", "sys", "ffi");
   const interrupt = new AbortController();
-  const onSignal = () => interrupt.abort();
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  using _interrupt = onInterrupt(() => interrupt.abort());
   using _waiting = sayWaiting(options.quiet ? null : server.host);
   try {
     const address = await resolveServer(server.host);
@@ -50,8 +49,6 @@ export async function runCheck({ options }: Invocation<typeof sendCommand>): Pro
   } catch (error) {
     if (error instanceof SendError) throw new OperationError(error.message);
     throw error;
-  } finally {
-    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
   }
 }
 

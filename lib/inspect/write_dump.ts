@@ -29,6 +29,7 @@ export function endOfDump(source: Source, header: HeaderFacts | null): number {
  * Writes the bytes of a source up to `end` to a file that must not exist yet, mode 0600. If it fails the file is
  * removed again.
  *
+ * @param watch told in the same turn of the event loop in which the file comes to be there
  * @returns bytes written
  * @throws {SourceReadError} if the source cannot be read
  * @throws {Error} of the file system
@@ -39,7 +40,7 @@ export async function writeDump(
   path: string,
   watch: { readonly onCreated: () => void; readonly onProgress: OnProgress },
 ): Promise<number> {
-  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
   watch.onCreated();
   let offset = 0;
   try {
@@ -56,7 +57,7 @@ export async function writeDump(
     await file.sync();
   } catch (error) {
     file.close();
-    await Deno.remove(path);
+    Deno.removeSync(path);
     throw error;
   }
   file.close();

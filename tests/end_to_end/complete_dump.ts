@@ -12,7 +12,7 @@ export function namesOf(server: ServerProcess, host: string, directory = "."): s
 }
 
 /** Bounds and links come behind the last ack. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** Asserts that a host's only dump is complete: its files are there, no others, and they say the same. */
 export async function assertOneCompleteDump(

@@ -5,7 +5,7 @@ import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { seededRandom, SHARED } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
 import { assertOneCompleteDump } from "./complete_dump.ts";
-import { kclient, NO_KCLIENT } from "./kclient.ts";
+import { kclient, NO_KCLIENT, PATIENTLY } from "./kclient.ts";
 import { sendAsKernel } from "./kernel_client.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
@@ -273,7 +273,7 @@ Deno.test("serve keeps a dump sparse where it is empty, whatever the size of its
     const { ok } = await sendAsKernel(server, address, {
       core: data,
       header: dumpHeader(data.byteLength),
-      mtu,
+      ...{ mtu, sends: 60 },
     });
     assert(ok);
     await assertOneCompleteDump(server, address, data);
@@ -309,7 +309,7 @@ Deno.test({
           .output();
         assert(success);
         const address = freshAddress();
-        const report = await kclient(server, address, ["--file", unpacked, "--kernel-acks", "--block"]);
+        const report = await kclient(server, address, ["--file", unpacked, "--kernel-acks", ...PATIENTLY]);
         assertEquals([report.status, report.resends], ["ok", 0]);
         const received = server.path(`vmcore.${address}.0`);
         const compared = await new Deno.Command("cmp", { args: [unpacked, received] }).output();
@@ -334,7 +334,7 @@ for (const [words, way] of WAYS) {
         await Promise.all(Array.from({ length: 16 }, async (_, i) => {
           const address = freshAddress();
           const sent = `${dir}/${i}`;
-          const args = ["--bytes", "4M", "--seed", `${i}`, "--kernel-acks", "--save", sent];
+          const args = ["--bytes", "4M", "--seed", `${i}`, "--kernel-acks", "--save", sent, ...PATIENTLY];
           const report = await kclient(server, address, args);
           assertEquals(report.status, "ok");
           await assertOneCompleteDump(server, address, Deno.readFileSync(sent));

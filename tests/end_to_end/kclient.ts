@@ -23,6 +23,12 @@ export interface KclientReport {
   readonly retries: number;
 }
 
+/**
+ * Waits instead of polling, and for a minute: on a busy machine sixteen that poll keep the system from its own work, so that
+ * files are synced late.
+ */
+export const PATIENTLY: readonly string[] = ["--block", "--retries", "60"];
+
 /** Runs the client; it sends from the given address. */
 export async function kclient(
   server: HeraldAddress,

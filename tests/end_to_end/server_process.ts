@@ -8,8 +8,8 @@ import { freshAddress, freshPort } from "./addresses.ts";
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 /** `run` and its flags, as in the task. */
 const RUN = denoJson.tasks.serve.split(" ").slice(1, -2);
-const START_PATIENCE_MS = 20_000;
-const STOP_PATIENCE_MS = 10_000;
+const START_PATIENCE_MS = 60_000;
+const STOP_PATIENCE_MS = 60_000;
 const LAST_LINES_MS = 500;
 
 /** One line of the JSON log. */

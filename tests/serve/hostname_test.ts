@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { byAddress, findInHosts, HostNames, type Lookup } from "../../lib/serve/hostname.ts";
 
 /** A resolver whose answers the test gives. */
@@ -31,9 +31,11 @@ Deno.test("HostNames asks once for an address that many ask for, and remembers t
 Deno.test("HostNames takes the address when the answer is late, and the answer from then on", async () => {
   const { lookup, answer } = resolver();
   const names = new HostNames(lookup);
-  const started = performance.now();
-  assertEquals(await names.name("192.0.2.7"), byAddress("192.0.2.7"));
-  assertLess(performance.now() - started, 1000);
+  // Timers keep their order, however busy the machine is.
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve("late"), 1000));
+  assertEquals(await Promise.race([names.name("192.0.2.7"), late]), byAddress("192.0.2.7"));
+  clearTimeout(timer);
   answer("w1.example.org");
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals((await names.name("192.0.2.7")).label, "w1");
@@ -55,9 +57,8 @@ Deno.test("HostNames has a bounded number of lookups under way: those beyond it 
   const { lookup, asked } = resolver();
   const names = new HostNames(lookup);
   const slow = Array.from({ length: 64 }, (_, i) => names.name(`192.0.2.${i}`));
-  const started = performance.now();
-  assertEquals(await names.name("198.51.100.1"), byAddress("198.51.100.1"));
-  assertLess(performance.now() - started, 100);
+  const other = names.name("198.51.100.1");
+  assertEquals(await Promise.race([...slow, other]), byAddress("198.51.100.1"));
   assertEquals(asked.length, 64);
   assert((await Promise.all(slow)).every(({ hostName }) => hostName === null));
 });

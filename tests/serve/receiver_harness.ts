@@ -13,7 +13,7 @@ import { inMemory, type OpenWire, type Wire } from "./wires.ts";
 
 /** The name of every client here. */
 const NAME = { label: "w1", hostName: "w1.example.org" };
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 /** What differs from a usual receiver. */
 export interface Special {

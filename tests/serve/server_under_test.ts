@@ -9,6 +9,8 @@ import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
 import { freshAddress, freshPort } from "../end_to_end/addresses.ts";
 import { TempDir } from "../temp_dir.ts";
 
+const PATIENCE_MS = 60_000;
+
 /** A server within the test, whose workers can be made to crash and whose machine can get addresses. */
 export class ServerUnderTest {
   readonly temp = new TempDir("disk");
@@ -80,7 +82,7 @@ export class ServerUnderTest {
 
   /** Waits for an event. */
   async event<Name extends EventName>(event: Name): Promise<EventOf<Name>> {
-    for (let i = 0; i < 500 && this.events(event).length === 0; i++) {
+    for (const lateMs = Date.now() + PATIENCE_MS; this.events(event).length === 0 && Date.now() < lateMs;) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return this.events(event)[0]!;

@@ -16,7 +16,8 @@ import { PROBLEMS } from "../../kerneldump/problem.ts";
 import { quote } from "../../text/escape.ts";
 import { formatBytes } from "../../text/units.ts";
 import { ByteProgress } from "../byte_progress.ts";
-import { OperationError, SignalStatus } from "../exit_status.ts";
+import { OperationError } from "../exit_status.ts";
+import { onInterrupt } from "../interrupt.ts";
 import type { Options } from "./options.ts";
 import { writeLines, writeStdout } from "../output.ts";
 
@@ -138,16 +139,17 @@ export async function writePlainDump(examination: Examination, path: string): Pr
     throw new OperationError(`Cannot write ${quote(path)}: ${quote(findings.file)} holds no dump`);
   }
   const progress = new ByteProgress(path);
-  const removeIt = () => {
+  let isCreated = false;
+  using _interrupt = onInterrupt((status) => {
     progress.stop();
-    Deno.removeSync(path);
-    console.error(`netdump: Interrupted: ${quote(path)} is removed`);
-    Deno.exit(SignalStatus.SIGINT);
-  };
+    if (isCreated) Deno.removeSync(path);
+    console.error(`netdump: Interrupted${isCreated ? `: ${quote(path)} is removed` : ""}`);
+    Deno.exit(status);
+  });
   let written: number;
   try {
     written = await writeDump(decrypted, endOfDump(decrypted, findings.header), path, {
-      onCreated: () => Deno.addSignalListener("SIGINT", removeIt),
+      onCreated: () => isCreated = true,
       onProgress: progress.update,
     });
   } catch (error) {
@@ -160,7 +162,7 @@ export async function writePlainDump(examination: Examination, path: string): Pr
     throw new OperationError(`Cannot write ${quote(path)}: ${describeError(error)}`);
   } finally {
     progress.stop();
-    Deno.removeSignalListener("SIGINT", removeIt);
+    isCreated = false;
   }
   const compression = findings.layers.at(-1);
   const still = compression === "gzip" || compression === "zstd"

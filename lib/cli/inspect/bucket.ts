@@ -18,7 +18,8 @@ import { styleFor } from "../../text/style.ts";
 import { formatBytes, formatSize } from "../../text/units.ts";
 import { isInBucket, openBucket } from "../bucket.ts";
 import { ByteProgress } from "../byte_progress.ts";
-import { OperationError, SignalStatus } from "../exit_status.ts";
+import { OperationError } from "../exit_status.ts";
+import { onInterrupt } from "../interrupt.ts";
 import { writeStdout } from "../output.ts";
 import type { Options } from "./options.ts";
 import { jsonLines, tellGroups, tellList } from "./telling.ts";
@@ -92,12 +93,11 @@ export async function fetchObject(path: string, options: Options, output: string
   const source = known?.compression === "zstd" ? await SeekableZstdSource.open(file) : file;
   if (source === undefined) throw new OperationError(`Cannot read ${quote(path)}: its seek table is damaged`);
   const progress = new ByteProgress(output);
-  const stop = () => {
+  using _interrupt = onInterrupt((status) => {
     progress.stop();
     console.error(`netdump: Interrupted: what was fetched is in ${quote(partialPath(output))}`);
-    Deno.exit(SignalStatus.SIGINT);
-  };
-  Deno.addSignalListener("SIGINT", stop);
+    Deno.exit(status);
+  });
   try {
     const sums = known?.received ?? null;
     const fetch = { source, sums, path: output, onProgress: progress.update };
@@ -109,7 +109,6 @@ export async function fetchObject(path: string, options: Options, output: string
     throw new OperationError(`Cannot write ${quote(output)}: ${describeError(error)}`);
   } finally {
     progress.stop();
-    Deno.removeSignalListener("SIGINT", stop);
     source.close();
   }
   if (known === undefined) {

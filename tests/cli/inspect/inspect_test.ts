@@ -230,20 +230,20 @@ Deno.test({
   },
 });
 
-Deno.test("netdump inspect --output removes what it wrote when it is interrupted", async () => {
-  await withFiles({ "vmcore.0": MINIDUMP }, async (_, path) => {
-    await Deno.truncate(path("vmcore.0"), 20e9);
-    const process = startNetdump(["inspect", "--output", path("out"), path("vmcore.0")], WRITE);
-    while (!existsSync(path("out"))) await new Promise((resolve) => setTimeout(resolve, 5));
-    // The handler is set a moment after the file is there.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    process.kill("SIGINT");
-    const { code, stderr } = await process.output();
-    assertEquals(code, 130);
-    assertMatch(new TextDecoder().decode(stderr), /^netdump: Interrupted: ".*out" is removed\n$/);
-    assertEquals(existsSync(path("out")), false);
+for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`netdump inspect --output removes what it wrote when ${signal} ends it`, async () => {
+    await withFiles({ "vmcore.0": MINIDUMP }, async (_, path) => {
+      await Deno.truncate(path("vmcore.0"), 20e9);
+      const process = startNetdump(["inspect", "--output", path("out"), path("vmcore.0")], WRITE);
+      while (!existsSync(path("out"))) await new Promise((resolve) => setTimeout(resolve, 1));
+      process.kill(signal);
+      const { code, stderr } = await process.output();
+      assertEquals(code, status);
+      assertMatch(new TextDecoder().decode(stderr), /^netdump: Interrupted: ".*out" is removed\n$/);
+      assertEquals(existsSync(path("out")), false);
+    });
   });
-});
+}
 
 Deno.test("netdump inspect /var/crash/* exits 0 where every dump is well, whatever lies beside them", async () => {
   const files = {
