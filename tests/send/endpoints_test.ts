@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { addressTowards, resolveServer } from "../../lib/send/endpoints.ts";
 import { findPortOwner } from "../../lib/os/port_owner.ts";
 import { SendError } from "../../lib/send/failure.ts";
@@ -6,10 +6,11 @@ import { SendError } from "../../lib/send/failure.ts";
 Deno.test("resolveServer() takes addresses as they are and asks the system's resolver for names", async () => {
   assertEquals(await resolveServer("192.0.2.10"), "192.0.2.10");
   assertEquals(await resolveServer("localhost"), "127.0.0.1");
-  await assertRejects(
-    () => resolveServer("no-such-host.invalid"),
-    SendError,
-    'Cannot find an IPv4 address of "no-such-host.invalid": no name server and no hosts file has one',
+  const error = await assertRejects(() => resolveServer("no-such-host.invalid"), SendError);
+  // The machine need not have a network.
+  assertMatch(
+    error.message,
+    /^Cannot find an IPv4 address of "no-such-host\.invalid": no name server (and no hosts file has one|answers)/,
   );
 });
 
