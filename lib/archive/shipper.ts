@@ -13,15 +13,14 @@ import { openLocalFile } from "./local_file.ts";
 import type { ObjectStore } from "./object_store.ts";
 import type { FinalDump, Outbox } from "./outbox.ts";
 import { STORE_ADVICE, StoreError, type StoreFailure } from "./store_error.ts";
-import { abortUploads, type Pace, sendFile, type Sums } from "./transfer.ts";
+import { type Pace, sendFile, type Sums } from "./transfer.ts";
+import { endForsakenUploads, endUploads } from "./uploads.ts";
 
 /** Failures that concern one dump and not the store: the next one may well succeed. */
 const OF_ONE_DUMP: ReadonlySet<StoreFailure> = new Set(["damaged", "absent", "refused", "full"]);
 
 /** Parts in memory, whether they are made, sent or waited for. */
 const MAX_PARTS_AT_ONCE = 3;
-/** Nobody sends a file for so long. */
-const FORSAKEN_MS = 7 * 24 * 3600 * 1000;
 /** Endings that a file's key can have. */
 const SUFFIXES = ["", ".zst"] as const;
 /** How gzip and zstd begin. */
@@ -97,7 +96,7 @@ export class Shipper {
     const key = `${prefix}collectors/${outbox.collector}.json`;
     const note = encodeJson({ collector: outbox.collector });
     try {
-      await this.#abortForsaken();
+      await endForsakenUploads(store, `${prefix}dumps/`);
       await store.put(key, note, "application/json");
       const stored = await store.head(key);
       if (stored?.sizeBytes !== note.length) throw new StoreError("damaged", `Cannot read ${key} again`);
@@ -123,7 +122,7 @@ export class Shipper {
       pending = outbox.pending(Date.now(), settleMs);
       report({ report: "pending", dumps: pending.length });
       for (const { name, keys } of outbox.abandoned(pending)) {
-        await this.#abort(keys);
+        await this.#endUploads(keys);
         outbox.forget(name);
       }
     } catch (error) {
@@ -157,7 +156,7 @@ export class Shipper {
       objects.push(sent.object);
     }
     // Another version of the program may have begun to store them in another form.
-    if (isTakenUp) await this.#abort(dump.files.map((name) => `${folder}${name}`));
+    if (isTakenUp) await this.#endUploads(dump.files.map((name) => `${folder}${name}`));
     const core = dump.files.find((name) => name.startsWith("vmcore"))!;
     const known = await describe(join(root, dump.directory, core));
     if (!outbox.isUnchanged(dump)) throw new Error("it changed while it was shipped, and is shipped anew");
@@ -199,18 +198,10 @@ export class Shipper {
     return { object: { name, key, compression, ...sums }, sentBytes };
   }
 
-  /** Aborts uploads that nobody goes on with: their collector is no more. One that is, begins anew. */
-  async #abortForsaken(): Promise<void> {
-    const { store, prefix } = this.#parts;
-    for await (const { key, id, begunMs } of store.uploadsBelow(`${prefix}dumps/`)) {
-      if (begunMs < Date.now() - FORSAKEN_MS) await store.abortUpload(key, id);
-    }
-  }
-
-  /** Aborts uploads of files, whatever form they were begun in. */
-  async #abort(keys: readonly string[]): Promise<void> {
+  /** Ends uploads of files, whatever form they were begun in. */
+  async #endUploads(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
-      for (const suffix of SUFFIXES) await abortUploads(this.#parts.store, `${key}${suffix}`);
+      for (const suffix of SUFFIXES) await endUploads(this.#parts.store, `${key}${suffix}`);
     }
   }
 

@@ -9,6 +9,7 @@ import type { Content, ContentPart, LocalFile } from "./content.ts";
 import type { ObjectStore, StoredObject, StoredPart } from "./object_store.ts";
 import { StoreError } from "./store_error.ts";
 import { hashInTurns, sumsOf } from "./turn.ts";
+import { composedTag, endUploads, isSum } from "./uploads.ts";
 
 /** Length of bytes and their SHA-256, in hexadecimal digits. */
 export interface Sums {
@@ -49,7 +50,7 @@ export async function sendFile(
       release();
     });
     if (known.bytes === there.sizeBytes && known.etag === there.etag) {
-      await abortUploads(store, key);
+      await endUploads(store, key);
       const received = { bytes: file.sizeBytes, sha256 };
       return { received, stored: known.end() ?? received, sentBytes: 0 };
     }
@@ -114,8 +115,7 @@ class Summing {
   /** MD5, or that of the parts' MD5s with their number. */
   get etag(): string {
     const sums = this.#md5s;
-    if (sums.length === 1) return sums[0]!;
-    return `${createHash("md5").update(sums.join(""), "hex").digest("hex")}-${sums.length}`;
+    return sums.length === 1 ? sums[0]! : composedTag(sums);
   }
 
   /** To be called once; `undefined` if it is the file as it is. */
@@ -211,11 +211,6 @@ async function takeUpUpload(
   return { id, there: new Map(parts.map((part) => [part.number, part])) };
 }
 
-/** Aborts all uploads of a key that were begun and not ended. */
-export async function abortUploads(store: ObjectStore, key: string): Promise<void> {
-  for (const id of await store.uploads(key)) await store.abortUpload(key, id);
-}
-
 function compare(key: string, stored: StoredObject | undefined, sizeBytes: number, etag: string): void {
   if (stored === undefined) {
     throw new StoreError("damaged", `${quote(key)} is not there though the store took it`);
@@ -223,8 +218,7 @@ function compare(key: string, stored: StoredObject | undefined, sizeBytes: numbe
   if (stored.sizeBytes !== sizeBytes) {
     throw new StoreError("damaged", `${quote(key)} has ${stored.sizeBytes} bytes, sent were ${sizeBytes}`);
   }
-  const isSum = !stored.isEncrypted && /^[0-9a-f]{32}(?:-\d{1,5})?$/.test(stored.etag);
-  if (isSum && stored.etag !== etag) {
+  if (isSum(stored) && stored.etag !== etag) {
     throw new StoreError("damaged", `${quote(key)} has the sum ${stored.etag}, sent was ${etag}`);
   }
 }

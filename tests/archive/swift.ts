@@ -12,6 +12,10 @@ const PYTHON = "/usr/bin/python3";
 const SCRIPT = fromFileUrl(new URL("one_process_swift.py", import.meta.url));
 const PORTS = 4;
 const BUCKET = "dumps";
+/** Where it keeps parts of uploads. */
+const SEGMENTS = `${BUCKET}+segments`;
+/** Its inner servers, by their ports behind the first. */
+const SERVERS = { container: 2, object: 3 } as const;
 const LOOPBACK = "127.0.0.1";
 
 /** Why there is no store; `undefined` if there is. */
@@ -122,21 +126,32 @@ export class Swift implements AsyncDisposable {
     await Deno.writeTextFile(`${this.#directory}/clock`, `${offS}`);
   }
 
-  /** How many bytes the bucket may have; `null` for any number. The store's own login needs a memcached, so its inner server is told. */
+  /** How many bytes the bucket may have; `null` for any number. */
   async setQuota(bytes: number | null): Promise<void> {
-    for (const container of [BUCKET, `${BUCKET}+segments`]) {
-      const path = `/AUTH_test/${container}`;
-      const hash = createHash("md5").update(`netdump${path}netdump`).digest();
-      const partition = hash[0]! >> 6;
-      const headers = {
-        "x-timestamp": (Date.now() / 1000).toFixed(5),
-        "x-container-meta-quota-bytes": `${bytes ?? ""}`,
-      };
-      const url = `http://${LOOPBACK}:${this.port + 2}/d/${partition}${path}`;
-      const answer = await fetch(url, { method: "PUT", headers });
-      await answer.body?.cancel();
-      if (!answer.ok) throw new Error(`Swift takes no quota: ${answer.status}`);
+    const headers = { "x-container-meta-quota-bytes": `${bytes ?? ""}` };
+    for (const container of [BUCKET, SEGMENTS]) {
+      await this.#tell("container", `/AUTH_test/${container}`, headers);
     }
+  }
+
+  /** Lets it go on listing an upload whose object it made, as one does that was killed before it forgot. */
+  async rememberUpload(key: string, id: string): Promise<void> {
+    const container = `/AUTH_test/${SEGMENTS}`;
+    await this.#tell("object", `${container}/${key}/${id}`, {
+      "content-type": "application/octet-stream",
+      "x-container-host": `${LOOPBACK}:${this.port + SERVERS.container}`,
+      "x-container-partition": `${partitionOf(container)}`,
+      "x-container-device": "d",
+    });
+  }
+
+  /** The store's own login needs a memcached, so its inner servers are told. */
+  async #tell(server: keyof typeof SERVERS, path: string, more: Record<string, string>): Promise<void> {
+    const headers = { "x-timestamp": (Date.now() / 1000).toFixed(5), ...more };
+    const url = `http://${LOOPBACK}:${this.port + SERVERS[server]}/d/${partitionOf(path)}${path}`;
+    const answer = await fetch(url, { method: "PUT", headers });
+    await answer.body?.cancel();
+    if (!answer.ok) throw new Error(`Swift does not take ${path}: ${answer.status}`);
   }
 
   async makeBucket(): Promise<void> {
@@ -147,6 +162,10 @@ export class Swift implements AsyncDisposable {
     await this.kill();
     await Deno.remove(this.#directory, { recursive: true });
   }
+}
+
+function partitionOf(path: string): number {
+  return createHash("md5").update(`netdump${path}netdump`).digest()[0]! >> 6;
 }
 
 async function spawn(
