@@ -34,12 +34,12 @@ const GNU = { title: "", baseOption: "-Ttext-segment" } as const;
 /** FreeBSD's own compiler and linker. */
 const LLVM = { title: " by clang and lld", baseOption: "--image-base", linker: ["ld.lld-14"] } as const;
 
-type MachineOf = Pick<
+type TargetMachine = Pick<
   Target,
   "name" | "binutils" | "emulator" | "gdb" | "wordSize" | "low" | "high" | "relocatableModules"
 >;
 
-const AMD64: MachineOf = {
+const AMD64: TargetMachine = {
   name: "amd64",
   binutils: "",
   emulator: [],
@@ -57,7 +57,7 @@ const AMD64_FLAGS = [
   "-fcf-protection=none",
 ];
 
-const I386: MachineOf = {
+const I386: TargetMachine = {
   name: "i386",
   binutils: "",
   emulator: [],
@@ -70,7 +70,7 @@ const I386: MachineOf = {
 };
 const I386_FLAGS = ["-mno-sse", "-mno-omit-leaf-frame-pointer", "-fcf-protection=none"];
 
-const ARM64: MachineOf = {
+const ARM64: TargetMachine = {
   name: "arm64",
   binutils: "aarch64-linux-gnu-",
   emulator: ["qemu-aarch64"],
@@ -82,7 +82,7 @@ const ARM64: MachineOf = {
 };
 const ARM64_FLAGS = ["-mgeneral-regs-only", "-mno-omit-leaf-frame-pointer"];
 
-const RISCV64: MachineOf = {
+const RISCV64: TargetMachine = {
   name: "riscv64",
   binutils: "riscv64-linux-gnu-",
   emulator: ["qemu-riscv64"],

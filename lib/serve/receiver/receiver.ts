@@ -23,12 +23,12 @@ import type { Clock } from "./clock.ts";
 import { EndingGate } from "./ending_gate.ts";
 import {
   giveUp,
+  type GiveUpHost,
   journalledName,
-  type Leaving,
   raiseBoundsQuietly,
   readJournal,
   releaseQuietly,
-} from "./leaving.ts";
+} from "./give_up.ts";
 import { Pace } from "./pace.ts";
 import { type Resumed, Transfer, type TransferHost } from "./transfer.ts";
 
@@ -80,7 +80,7 @@ export class Receiver implements TransferHost {
     });
   }
 
-  get #leaving(): Leaving {
+  get #giveUpHost(): GiveUpHost {
     return {
       fs: this.#fs,
       settings: this.#settings,
@@ -151,7 +151,7 @@ export class Receiver implements TransferHost {
       case "name":
         return this.#naming.get(order.id)?.resolve(order.name);
       case "give-up":
-        return giveUp(this.#leaving, order.id, order.reason);
+        return giveUp(this.#giveUpHost, order.id, order.reason);
       case "ping":
         this.report({ report: "alive", number: order.number });
         return;
@@ -252,7 +252,7 @@ export class Receiver implements TransferHost {
       socket?.close();
       this.#naming.delete(id);
       releaseQuietly(file);
-      await giveUp(this.#leaving, id, `it could not be taken up again (${describeError(error)})`);
+      await giveUp(this.#giveUpHost, id, `it could not be taken up again (${describeError(error)})`);
     }
   }
 

@@ -17,7 +17,7 @@ import { readJournalText } from "../store/state_directory.ts";
 import { type DumpSurroundings, ReceivedDump } from "./received_dump.ts";
 
 /** What giving up needs. */
-export interface Leaving {
+export interface GiveUpHost {
   readonly fs: FileSystem;
   readonly settings: Pick<ReceiverSettings, "root" | "timeoutMs" | "lingerMs">;
   readonly surroundings: DumpSurroundings;
@@ -25,14 +25,14 @@ export interface Leaving {
 }
 
 /** Labels the dump of a session that cannot go on, and forgets it. What cannot be labelled now stays, and is told. */
-export async function giveUp(leaving: Leaving, id: string, reason: string): Promise<void> {
-  const { fs, settings: { root }, report } = leaving;
+export async function giveUp(host: GiveUpHost, id: string, reason: string): Promise<void> {
+  const { fs, settings: { root }, report } = host;
   let file: JournalFile | undefined;
   try {
     const journal = readJournal(fs, root, id);
     const place = begunPlace(fs, root, journal);
     file = JournalFile.reopen(fs, root, id);
-    if (place !== undefined) await label(leaving, place, journal, file, reason);
+    if (place !== undefined) await label(host, place, journal, file, reason);
     file.close({ forget: true });
   } catch (error) {
     releaseQuietly(file);
@@ -43,7 +43,7 @@ export async function giveUp(leaving: Leaving, id: string, reason: string): Prom
 
 /** @throws what the labelling met */
 async function label(
-  { fs, settings, surroundings, report }: Leaving,
+  { fs, settings, surroundings, report }: GiveUpHost,
   place: JournalledPlace,
   journal: Journal,
   file: JournalFile,
