@@ -60,7 +60,8 @@ const AMD64_FLAGS = [
 const I386: TargetMachine = {
   name: "i386",
   binutils: "",
-  emulator: [],
+  // A Linux on amd64 may run 64-bit programs only.
+  emulator: ["qemu-i386"],
   gdb: "gdb",
   wordSize: 4,
   // Programs and kernels can lie at the same address.
