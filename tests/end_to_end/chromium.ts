@@ -1,5 +1,7 @@
 /** Chromium without a screen, driven by its DevTools protocol: what a page looks like to a reader. */
 
+import { PATIENCE_MS } from "../patience.ts";
+
 /** Chromium's program, `undefined` where there is none. */
 export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   (path) => {
@@ -10,8 +12,6 @@ export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr
     }
   },
 );
-
-const PATIENCE_MS = 30_000;
 
 interface Reply {
   readonly id?: number;

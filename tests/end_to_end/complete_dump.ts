@@ -5,14 +5,12 @@ import { assert, assertEquals } from "@std/assert";
 import { parseInfo } from "../../lib/kerneldump/files/read_info.ts";
 import { sameBytes } from "../dump_data.ts";
 import type { ServerProcess } from "./server_process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** Names of the files of a host in a dump directory. */
 export function namesOf(server: ServerProcess, host: string, directory = "."): string[] {
   return server.names(directory).filter((name) => name.includes(`.${host}.`) || name.endsWith(`.${host}`));
 }
-
-/** Bounds and links come behind the last ack. */
-const PATIENCE_MS = 60_000;
 
 /** Asserts that a host's only dump is complete: its files are there, no others, and they say the same. */
 export async function assertOneCompleteDump(

@@ -34,7 +34,7 @@ Deno.test("serve makes files that only their owner may read, and a key that is r
   await client.connect();
   await client.dump(core, dumpHeader(core.byteLength, { dumpKeySize: PAGE }), dumpBytes(2, PAGE));
   const host = client.address;
-  await server.until(() => server.names().includes(`bounds.${host}`), 20_000, "bounds");
+  await server.until(() => server.names().includes(`bounds.${host}`), "bounds");
   for (const name of [`vmcore_encrypted.${host}.0`, `info.${host}.0`, `kdh.${host}.0`, `bounds.${host}`]) {
     assertEquals(mode(server, name), 0o600, name);
   }
@@ -245,7 +245,6 @@ for (
     if (!taken.includes(".last.new")) {
       await server.until(
         () => server.log("link-failed").length + server.log("notice").length > 0,
-        20_000,
         "what was told",
       );
     }

@@ -6,12 +6,12 @@ import { seededRandom } from "../helpers.ts";
 import { freshAddress } from "./addresses.ts";
 import { CrashingServer } from "./crashing_server.ts";
 import { sendAsKernel } from "./kernel_client.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const COLLECTORS = 3;
 /** For how long it goes; `NETDUMP_FLEET_S=300` for a long run. */
 const DURATION_S = Number(Deno.env.get("NETDUMP_FLEET_S") ?? 12);
 const SEED = Number(Deno.env.get("NETDUMP_FLEET_SEED") ?? Date.now() % 1_000_000);
-const PATIENCE_MS = 180_000;
 /** Clients wait longer than a kernel does: what is tested is that nothing is lost, not how quickly servers start. */
 const SENDS = 60;
 const MIB = 2 ** 20;

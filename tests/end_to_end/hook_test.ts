@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } f
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { HookProgram } from "./hook_program.ts";
 import { RawClient } from "./raw_client.ts";
-import { ServerProcess } from "./server_process.ts";
+import { ServerProcess, SHORT_TIMEOUT } from "./server_process.ts";
 
 const PAGE = 4096;
 const core = dumpBytes(1, 2 * PAGE);
@@ -88,7 +88,7 @@ Deno.test("serve tells the hook of dumps that timed out or have holes, and logs 
     'echo "$1 $NETDUMP_COMPLETE $NETDUMP_REASON $NETDUMP_MISSING" >> outcomes; exit 3',
   );
   await using server = await ServerProcess.start({
-    args: ["--no-dns", "--exec", program.path, "--timeout", "400ms"],
+    args: ["--no-dns", "--exec", program.path, "--timeout", SHORT_TIMEOUT],
   });
   await using holes = new RawClient(server);
   await holes.connect();
@@ -101,7 +101,7 @@ Deno.test("serve tells the hook of dumps that timed out or have holes, and logs 
   await using silent = new RawClient(server);
   await silent.connect();
   await silent.data(2, core);
-  await server.until(() => server.log("hook").length === 2, 5000, "the second hook");
+  await server.until(() => server.log("hook").length === 2, "the second hook");
   assertEquals(server.text("outcomes").split("\n"), [
     "error 0 holes: 4096 of 12288 bytes missing in 1 range 0x0-0x1000 (4096 bytes)",
     "timeout 0 client timed out ",
@@ -144,7 +144,7 @@ Deno.test("serve receives on while hooks run, runs a few of them at once, and do
     assert(sameBytes(server.path(`vmcore.${client.address}.0`), core));
   }
   const started = () => server.names().includes("started") ? server.text("started") : "";
-  await server.until(() => started().length >= 8, 60_000, "four hooks");
+  await server.until(() => started().length >= 8, "four hooks");
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(started(), "x\n".repeat(4));
   const asked = performance.now();

@@ -10,7 +10,7 @@ import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { assertOneCompleteDump, namesOf } from "./complete_dump.ts";
 import { NO_NAMESPACES } from "./namespaces.ts";
 import { RawClient } from "./raw_client.ts";
-import { ServerProcess } from "./server_process.ts";
+import { ServerProcess, SHORT_TIMEOUT } from "./server_process.ts";
 
 const PAGE = 4096;
 const MIB = 1024 * 1024;
@@ -22,7 +22,14 @@ async function serve(...args: string[]): Promise<ServerProcess> {
 }
 
 Deno.test("serve removes old complete dumps of a host with --keep, and nothing else", async () => {
-  await using server = await serve("--keep", "2", "--max-sessions-per-client", "9", "--timeout", "300ms");
+  await using server = await serve(
+    "--keep",
+    "2",
+    "--max-sessions-per-client",
+    "9",
+    "--timeout",
+    SHORT_TIMEOUT,
+  );
   await using client = new RawClient(server);
   const host = client.address;
   await using other = new RawClient(server);
@@ -38,12 +45,12 @@ Deno.test("serve removes old complete dumps of a host with --keep, and nothing e
     client.serverPort = undefined;
     await client.connect(`${i}`);
     await client.dump(dumpBytes(i, PAGE), dumpHeader(PAGE));
-    await server.until(() => server.log("completed").length === 2 + i, 20_000, "the completed dump");
+    await server.until(() => server.log("completed").length === 2 + i, "the completed dump");
     // Nothing younger than a day goes.
     const at = new Date(Date.now() - (50 - i) * 3_600_000);
     if (i < 3) Deno.utimeSync(server.path(`info.${host}.${i + 1}`), at, at);
   }
-  await server.until(() => server.log("removed").length === 2, 20_000, "the removal");
+  await server.until(() => server.log("removed").length === 2, "the removal");
   // Dumps 1 and 2 went, the notes on dump 1 did not.
   assertEquals(namesOf(server, host), [
     `bounds.${host}`,

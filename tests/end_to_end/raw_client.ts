@@ -4,6 +4,7 @@
 import { assert } from "@std/assert";
 import { ACK_PORT, decodeAck, encodeMessage, MessageType } from "../../lib/protocol/message.ts";
 import { freshAddress } from "./addresses.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** Where a server takes HERALDs. */
 export interface HeraldAddress {
@@ -11,8 +12,6 @@ export interface HeraldAddress {
   readonly port: number;
 }
 
-/** An ack must be here by then; it takes a millisecond, but the machine may be busy with other tests. */
-const PATIENCE_MS = 60_000;
 /** An ack that is not here by then is taken not to come; a kernel waits that long, too. */
 const ANSWER_MS = 1000;
 /** Long enough for an ack that should not come: on loopback it comes in a millisecond. */
@@ -21,7 +20,6 @@ const SILENCE_MS = 120;
 /** Large enough that a batch has fewer than 33 packets, so that no ack is held (P4). */
 const PIECE_SIZE = 4096;
 const RESEND_MS = 50;
-const RESEND_PATIENCE_MS = 60_000;
 
 const NOTHING = new Uint8Array();
 
@@ -134,7 +132,7 @@ export class RawClient {
 
   /** Sends a message again and again until it is acked, as every client does. */
   async resending(seqno: number, send: () => Promise<void>): Promise<void> {
-    const late = Date.now() + RESEND_PATIENCE_MS;
+    const late = Date.now() + PATIENCE_MS;
     while (!this.acks.includes(seqno)) {
       assert(Date.now() < late, `no ack of ${seqno} came`);
       await send();

@@ -19,7 +19,7 @@ Deno.test("send --check finds a server that would take a dump, which logs it as 
   const { ready, answeredBy, finishedAcked, path, error } = JSON.parse(json.stdout);
   assertEquals([ready, finishedAcked, path, error], [true, true, "somewhere", null]);
   assertStringIncludes(answeredBy, server.address);
-  await server.until(() => server.log("empty").length === 2, 20_000, "the checks");
+  await server.until(() => server.log("empty").length === 2, "the checks");
   assertStringIncludes(server.log("empty")[0]!.message, "a check");
   assertEquals(server.names(), []);
 });

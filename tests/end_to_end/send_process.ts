@@ -8,6 +8,9 @@ const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 /** The permissions of `deno task send`. */
 const PERMISSIONS = denoJson.tasks.send.split(" ").slice(2, -2);
 
+/** Gives up soon on who does not answer, and not on who does on a busy machine. */
+export const PATIENT = ["--timeout", "600ms", "--retries", "2"] as const;
+
 /** What a finished process left. */
 export interface Ended {
   readonly code: number;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@s
 import { decodeKernelDumpHeader, encodeKernelDumpHeader, Magic } from "../../lib/kerneldump/files/header.ts";
 import { MessageType } from "../../lib/protocol/message.ts";
 import { Relay } from "./relay.ts";
-import { randomBytes, send, startSend, withDumpDirectory } from "./send_process.ts";
+import { PATIENT, randomBytes, send, startSend, withDumpDirectory } from "./send_process.ts";
 import { type Behaviour, TestServer } from "./test_server.ts";
 
 const { HERALD, VMCORE, KDH, EKCD_KEY, FINISHED } = MessageType;
@@ -283,7 +283,7 @@ Deno.test("send works with a server that takes no payload above 4,096 bytes, and
         const path = await write("x", randomBytes(20_000, 13));
         assertEquals((await send("-s", server.target, path)).code, 0);
         const { code, stderr } = await send(
-          ...["-s", server.target, "--mtu", "9000", "--timeout", "20ms", "--retries", "2", path],
+          ...["-s", server.target, "--mtu", "9000", ...PATIENT, path],
         );
         assertEquals(code, 1);
         assertMatch(
@@ -301,16 +301,17 @@ Deno.test("send keeps to --rate", () =>
       assertEquals(code, 0);
       const { bytesPerSecond } = JSON.parse(stdout);
       assertLess(bytesPerSecond, 500_000);
-      assertGreater(bytesPerSecond, 300_000);
+      // Not ten times as slow, either; a busy machine takes its part.
+      assertGreater(bytesPerSecond, 40_000);
     })));
 
 Deno.test("send is patient when FINISHED takes its time", () =>
   withServer(
-    { ack: ({ type }) => type === FINISHED ? 1500 : 0 },
+    { ack: ({ type }) => type === FINISHED ? 2700 : 0 },
     (server) =>
       withDumpDirectory(async (_, write) => {
         const path = await write("x", randomBytes(4096, 15));
-        assertEquals((await send("-s", server.target, "--timeout", "200ms", "--retries", "1", path)).code, 0);
+        assertEquals((await send("-s", server.target, ...PATIENT, path)).code, 0);
         assertGreater(server.count(FINISHED), 3);
       }),
   ));

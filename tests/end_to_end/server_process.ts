@@ -4,13 +4,14 @@
 import { fromFileUrl, join } from "@std/path";
 import denoJson from "../../deno.json" with { type: "json" };
 import { freshAddress, freshPort } from "./addresses.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 /** `run` and its flags, as in the task. */
 const RUN = denoJson.tasks.serve.split(" ").slice(1, -2);
-const START_PATIENCE_MS = 60_000;
-const STOP_PATIENCE_MS = 60_000;
-const LAST_LINES_MS = 500;
+const LAST_LINES_MS = 3000;
+/** A time-out of the server's that tests wait for: long enough for a busy machine to go from one of their steps to the next. */
+export const SHORT_TIMEOUT = "2s";
 
 /** One line of the JSON log. */
 export interface LogLine {
@@ -89,7 +90,7 @@ export class ServerProcess {
     const server = ServerProcess.spawn(options);
     await server.until(
       () => server.lines.some((line) => line.includes("Waiting for clients.")),
-      START_PATIENCE_MS,
+      "the server's start",
     );
     return server;
   }
@@ -134,18 +135,14 @@ export class ServerProcess {
   }
 
   /** Waits for an event that a test needs; fails with the whole log if it does not come. */
-  async event(
-    event: string,
-    matches: (line: LogLine) => boolean = () => true,
-    patienceMs = 10_000,
-  ): Promise<LogLine> {
-    await this.until(() => this.log(event).some(matches), patienceMs, event);
+  async event(event: string, matches: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    await this.until(() => this.log(event).some(matches), event);
     return this.log(event).find(matches)!;
   }
 
-  /** Waits until a condition on the log holds. */
-  async until(condition: () => boolean, patienceMs: number, what = "the server's start"): Promise<void> {
-    const late = Date.now() + patienceMs;
+  /** Waits until a condition holds, on the log or on what the server writes. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const late = Date.now() + PATIENCE_MS;
     while (!condition()) {
       if (this.#ended !== undefined) {
         await this.#read;
@@ -188,7 +185,7 @@ export class ServerProcess {
 
   /** Resolves with its exit status. */
   async ended(): Promise<number> {
-    const timer = setTimeout(() => this.signal("SIGKILL"), STOP_PATIENCE_MS);
+    const timer = setTimeout(() => this.signal("SIGKILL"), PATIENCE_MS);
     const { code } = await this.#process.status;
     clearTimeout(timer);
     await this.#read;

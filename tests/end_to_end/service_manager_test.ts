@@ -2,9 +2,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TempDir } from "../temp_dir.ts";
 import { ServerProcess } from "./server_process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
-/** The manager's socket closes then, which fails the test. */
-const PATIENCE_MS = 30_000;
 const linux = Deno.build.os === "linux";
 
 /** Reads datagrams until the manager has all that it waits for. */

@@ -10,10 +10,10 @@ import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { randomBytes, send } from "./send_process.ts";
 import { RawClient } from "./raw_client.ts";
 import { ServerProcess } from "./server_process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const SHIP = ["--ship", "s3://dumps/fleet/", "--no-dns"];
-const PATIENCE_MS = 60_000;
 const core = dumpBytes(1, 8192);
 const header = dumpHeader(core.byteLength);
 
@@ -143,7 +143,7 @@ testWithSwift(
     await using swift = await Swift.start();
     await using server = await ServerProcess.start({ args: SHIP, env: swift.environment });
     const hosts = [await receiveDump(server), await receiveDump(server)];
-    await server.until(() => server.log("shipped").length === 2, PATIENCE_MS, "two dumps shipped");
+    await server.until(() => server.log("shipped").length === 2, "two dumps shipped");
     await server.stop();
     const lines = async (...args: string[]) =>
       (await inspect(swift, "--json", "s3://dumps/fleet/", ...args)).out.trimEnd().split("\n")

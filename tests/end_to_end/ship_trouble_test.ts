@@ -7,11 +7,11 @@ import { freshPort } from "./addresses.ts";
 import { inNamespaces, NO_NAMESPACES } from "./namespaces.ts";
 import { RawClient } from "./raw_client.ts";
 import { netdumpCommand, ServerProcess } from "./server_process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const SHIP = ["--ship", "s3://dumps/fleet", "--no-dns", "--ship-keep", "0", "--linger", "0"];
 /** For how long the network is away; `NETDUMP_AWAY_S=60` for a long run. */
 const AWAY_S = Number(Deno.env.get("NETDUMP_AWAY_S") ?? 3);
-const PATIENCE_MS = 180_000;
 const core = dumpBytes(1, 65536);
 
 async function receiveDump(server: ServerProcess): Promise<string> {
@@ -194,7 +194,7 @@ Deno.test({
       if (AWAY_S > 30) assertEquals(server.log("ship-problem")[0]?.failure, "unreachable");
       assertEquals(server.log("shipped"), []);
       await inServer("ip", "link", "set", "away", "up");
-      await server.until(() => server.log("ship-removed").length > 0, PATIENCE_MS, "the dump to be shipped");
+      await server.until(() => server.log("ship-removed").length > 0, "the dump to be shipped");
       await server.stop();
     }
     await swift.kill();

@@ -9,6 +9,7 @@ import { buildDeviceImage, buildElfCore, buildTextdump, concatenate } from "../k
 import { seededRandom } from "../helpers.ts";
 import { headerOf, MESSAGES, minidumpWithMessages, receivedDump, withFiles } from "./dumps.ts";
 import { run, withoutGzip, withoutZstd } from "./tools.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 async function look(path: string, thoroughness: Thoroughness = "look"): Promise<Findings> {
   const examination = await examine(path, { thoroughness, privateKey: null });
@@ -311,9 +312,9 @@ for (const [tool, suffix, without, args] of TOOLS) {
 Deno.test("examine() answers at once for a dump of 200 GB, sparse as they are", async () => {
   await withFiles(receivedDump("w1.0", MINIDUMP), async (_, path) => {
     await Deno.truncate(path("vmcore.w1.0"), 200e9);
-    const startMs = performance.now();
+    const startMs = cpuMs();
     const found = await look(path("vmcore.w1.0"));
-    const elapsedMs = performance.now() - startMs;
+    const elapsedMs = cpuMs() - startMs;
     assertEquals([found.size, found.complete], [200e9, false]);
     assert(elapsedMs < 1000, `it took ${elapsedMs} ms`);
   });

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { seededRandom } from "../helpers.ts";
 import { allStacks, codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
 import { toyBytes, toyDump, toyTest } from "./toy.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 /** Far above what a busy machine needs: what loops takes for ever. */
 const LIMIT_MS = 20_000;
@@ -12,7 +13,7 @@ for (const name of ["amd64-1", "arm64-1"]) {
     const random = seededRandom(13);
     // Behind the page tables lies the memory.
     const pages = core.byteLength - 256 * 1024;
-    const started = performance.now();
+    const started = cpuMs();
     for (let round = 0; round < 40; round++) {
       const damaged = core.slice();
       for (let i = 0; i < 400; i++) {
@@ -21,7 +22,7 @@ for (const name of ["amd64-1", "arm64-1"]) {
       const kernel = await openDumpedKernel(damaged);
       if (kernel !== null) await allStacks(kernel);
     }
-    assert(performance.now() - started < LIMIT_MS);
+    assert(cpuMs() - started < LIMIT_MS);
   });
 
   toyTest(`a kernel file of ${name} with bytes flipped at random throws nothing and ends`, async () => {

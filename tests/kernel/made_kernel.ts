@@ -5,6 +5,7 @@
 
 import { readAtOf } from "../../lib/bytes/source.ts";
 import { type ElfFile, readElfFile } from "../../lib/kernel/elf_file.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { buildModule, MODULE_BYTES, MODULE_OFFSET } from "./made_module.ts";
 import type { Target } from "./made_targets.ts";
 import { hex, openWorkshop, type Workshop } from "./made_workshop.ts";
@@ -142,7 +143,7 @@ async function crash(made: MadeKernel, args: readonly string[]): Promise<Crashed
     args: command.slice(1),
     cwd: directory,
     stdin: "null",
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(PATIENCE_MS),
   }).output();
   const told = new TextDecoder().decode(stderr);
   if (code !== 0) throw new Error(`The kernel that was made ended with ${code} ${signal}: ${told}`);

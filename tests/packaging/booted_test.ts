@@ -4,9 +4,8 @@ import { join } from "@std/path";
 import denoJson from "../../deno.json" with { type: "json" };
 import { TempDir } from "../temp_dir.ts";
 import { output, PACKAGING, ROOT, runs, skippable } from "./packaging.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
-/** It boots, tries and powers off in a quarter of a minute. */
-const PATIENCE_MS = 180_000;
 /** `run` and its flags, as in the task. */
 const RUN = denoJson.tasks.serve.split(" ").slice(1, -2).join(" ");
 const HOME = "/opt/netdump";

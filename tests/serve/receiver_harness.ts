@@ -10,10 +10,10 @@ import type { FinishedReport, ReceiverSettings, Report } from "../../lib/serve/o
 import { realClock } from "../../lib/serve/receiver/clock.ts";
 import { Receiver } from "../../lib/serve/receiver/receiver.ts";
 import { inMemory, type OpenWire, type Wire } from "./wires.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** The name of every client here. */
 const NAME = { label: "w1", hostName: "w1.example.org" };
-const PATIENCE_MS = 60_000;
 
 /** What differs from a usual receiver. */
 export interface Special {

@@ -8,8 +8,7 @@ import { type ServerSettings, Supervisor } from "../../lib/serve/supervisor.ts";
 import { LIBC_PATHS } from "../../lib/udp/native_abi.ts";
 import { freshAddress, freshPort } from "../end_to_end/addresses.ts";
 import { TempDir } from "../temp_dir.ts";
-
-const PATIENCE_MS = 60_000;
+import { PATIENCE_MS } from "../patience.ts";
 
 /** A server within the test, whose workers can be made to crash and whose machine can get addresses. */
 export class ServerUnderTest {

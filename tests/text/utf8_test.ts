@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decodeUtf8, encodeUtf8 } from "../../lib/text/utf8.ts";
 import { hex } from "../helpers.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const ROWS: [name: string, bytes: number[], text: string][] = [
   ["nothing", [], ""],
@@ -50,8 +51,8 @@ Deno.test("encodeUtf8() stops before what does not fit", () => {
 
 Deno.test("decodeUtf8() takes megabytes of noise in a moment", () => {
   const noise = new Uint8Array(8 * 2 ** 20).map((_, at) => Math.imul(at, 2654435761) >>> 24);
-  const started = performance.now();
+  const started = cpuMs();
   const text = decodeUtf8(noise);
-  assert(performance.now() - started < 5000);
+  assert(cpuMs() - started < 5000);
   assert(text.length > noise.byteLength / 2);
 });

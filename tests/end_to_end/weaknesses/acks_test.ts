@@ -16,6 +16,7 @@ import { assertOneCompleteDump, namesOf } from "../complete_dump.ts";
 import { kclient, NO_KCLIENT } from "../kclient.ts";
 import { sendAsKernel } from "../kernel_client.ts";
 import { RawClient } from "../raw_client.ts";
+import { SHORT_TIMEOUT } from "../server_process.ts";
 import { WAYS } from "../ways.ts";
 import { core, header, infoOf, PAGE, serve } from "./server_and_dump.ts";
 
@@ -41,7 +42,7 @@ Deno.test("weakness 2, ack before write: a server killed right after an ack has 
 });
 
 Deno.test("weakness 3, buffer dropped: time-out and second HERALD keep every acked byte", async () => {
-  await using server = await serve("--timeout", "500ms");
+  await using server = await serve("--timeout", SHORT_TIMEOUT);
   await using client = new RawClient(server);
   await client.connect();
   await client.data(2, core);
@@ -112,7 +113,7 @@ Deno.test("weakness 6, no gap detection: a dump with a hole is acked, named and 
   const line = await server.event("incomplete");
   assertEquals([line.reason, line.missing], [reason, [{ start: PAGE, end: 2 * PAGE }]]);
   assertStringIncludes(line.message, "missing: 0x1000-0x2000");
-  await server.until(() => server.names().includes(`bounds.${client.address}`), 20_000, "bounds");
+  await server.until(() => server.names().includes(`bounds.${client.address}`), "bounds");
   assertEquals(namesOf(server, client.address), [
     `bounds.${client.address}`,
     `info.${client.address}.0`,
@@ -217,7 +218,7 @@ Deno.test("a kernel without losses is acked without delay at MTU 1500 and 9000",
       mtu,
     });
     assertEquals([ok, resends], [true, 0]);
-    assert(performance.now() - started < 5000);
+    assert(performance.now() - started < 12_000);
     await assertOneCompleteDump(server, address, data);
   }
 });

@@ -65,7 +65,7 @@ Deno.test("weakness 23, only info is created exclusively: an index whose core, h
   await client.dump(core, header);
   for (const name of old) assertEquals(server.text(name), "old");
   assert(sameBytes(server.path(`vmcore.${host}.6`), core));
-  await server.until(() => server.names().includes(`bounds.${host}`), 20_000, "bounds");
+  await server.until(() => server.names().includes(`bounds.${host}`), "bounds");
   assertEquals(server.text(`bounds.${host}`), "7\n");
 });
 

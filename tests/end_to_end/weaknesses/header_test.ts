@@ -135,7 +135,7 @@ Deno.test("weakness 25, strings written raw: none of them forges an info line or
   await client.data(2, core);
   await client.kdh(4, forged);
   await client.acked(4);
-  await server.until(() => server.lines.some((line) => line.includes("KDH from")), 5000);
+  await server.until(() => server.lines.some((line) => line.includes("KDH from")), "the header");
   const text = infoOf(server, client) + server.lines.join("\n");
   // deno-lint-ignore no-control-regex
   assertEquals(text.match(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/g), null);

@@ -9,7 +9,7 @@ import { sameBytes } from "../../dump_data.ts";
 import { freshAddress } from "../addresses.ts";
 import { assertOneCompleteDump, namesOf } from "../complete_dump.ts";
 import { RawClient } from "../raw_client.ts";
-import { ServerProcess } from "../server_process.ts";
+import { ServerProcess, SHORT_TIMEOUT } from "../server_process.ts";
 import { core, header, infoOf, key, PAGE, serve } from "./server_and_dump.ts";
 
 /** Heralds another address of the server from a client's socket. */
@@ -51,7 +51,7 @@ Deno.test("weakness 13, late or forged HERALD kills a live dump: it goes on besi
 });
 
 Deno.test("weakness 14, key messages do not count as data: a reboot after the key gets a dump of its own", async () => {
-  await using server = await serve("--timeout", "500ms");
+  await using server = await serve("--timeout", SHORT_TIMEOUT);
   await using client = new RawClient(server);
   await client.connect();
   await client.key(2, 0, key);
@@ -147,7 +147,6 @@ Deno.test("weakness 34, use after free: sessions that end while their datagrams 
   await using last = new RawClient(server);
   await server.until(
     () => server.log("completed").length + server.log("incomplete").length > 0,
-    5000,
     "the end",
   );
   await last.resending(1, () => last.herald());
