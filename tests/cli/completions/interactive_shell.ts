@@ -5,6 +5,7 @@
  * a file, so that what a user would see is read without a look at the screen.
  */
 import { join } from "@std/path";
+import { PATIENCE_MS } from "../../patience.ts";
 
 const INSERT_ALL = "\x1b*";
 const REPORT = "\x18\x12";
@@ -57,27 +58,35 @@ export class InteractiveShell implements AsyncDisposable {
     const shell = new InteractiveShell(child, reportPath);
     // Keys pressed before the line editor has the terminal are lost, so press until it answers.
     for (let tries = 0; await shell.#report(REPORT, 500) === undefined; tries++) {
-      if (tries === 30) throw new Error(`No line editor after ${tries} tries: ${command}`);
+      if (tries === 240) throw new Error(`No line editor after ${tries} tries: ${command}`);
     }
     return shell;
   }
 
   /** Types the line, has every completion inserted, and gives the line that results, without the blank at its end. */
   async completeAll(line: string): Promise<string> {
-    const completed = await this.#report(line + INSERT_ALL + REPORT + DISCARD, 10_000);
-    if (completed === undefined) throw new Error(`No completion of ${JSON.stringify(line)} in 10 s`);
+    // What was pressed at the start may be answered as late as now, with the empty line of then.
+    const completed = await this.#report(
+      line + INSERT_ALL + REPORT + DISCARD,
+      PATIENCE_MS,
+      (line) => line !== "",
+    );
+    if (completed === undefined) throw new Error(`No completion of ${JSON.stringify(line)}`);
     return completed.trimEnd();
   }
 
-  async #report(keys: string, patienceMs: number): Promise<string | undefined> {
+  async #report(
+    keys: string,
+    patienceMs: number,
+    isAnswer: (line: string) => boolean = () => true,
+  ): Promise<string | undefined> {
     await this.#keys.write(new TextEncoder().encode(keys));
     const giveUp = performance.now() + patienceMs;
     do {
       const reports = (await Deno.readTextFile(this.#reportPath)).split("\0").slice(0, -1);
-      if (reports.length > this.#reports) {
-        this.#reports = reports.length;
-        return reports.at(-1);
-      }
+      const answer = reports.slice(this.#reports).findLast(isAnswer);
+      this.#reports = reports.length;
+      if (answer !== undefined) return answer;
       await new Promise((resolve) => setTimeout(resolve, 10));
     } while (performance.now() < giveUp);
     return undefined;
