@@ -190,7 +190,7 @@ Deno.test("send reads a large sparse dump without keeping it in memory", () =>
       assertLess(peak, 192, "MiB at most, all of Deno included");
     })));
 
-for (const [mode, args] of [["window", []], ["kernel", ["--kernel", "14", "--retries", "100"]]] as const) {
+for (const [mode, args] of [["window", []], ["kernel", ["--kernel", "14"]]] as const) {
   Deno.test(`send (${mode}) arrives identical through 20 % loss each way, duplication and delay, in bounded time`, () =>
     withServer({}, (server) =>
       withDumpDirectory(async (_, write) => {
@@ -212,6 +212,8 @@ for (const [mode, args] of [["window", []], ["kernel", ["--kernel", "14", "--ret
             relay.address,
             "--timeout",
             "40ms",
+            "--retries",
+            "100",
             "--mtu",
             "2100",
             ...args,
@@ -219,7 +221,7 @@ for (const [mode, args] of [["window", []], ["kernel", ["--kernel", "14", "--ret
           );
           assertEquals(code, 0, stderr);
           assertEquals(server.core, dump);
-          assertLess(performance.now() - startedAt, 20_000);
+          assertLess(performance.now() - startedAt, 60_000);
           assertGreater(relay.counters.lost, 100);
         } finally {
           await relay.close();
