@@ -11,6 +11,7 @@ import { ServerProcess } from "./server_process.ts";
 /** As many as an attacker got before his sessions were counted (`f05c`). */
 const SESSIONS = 1500;
 const FIRST_PORT = 31_000;
+
 /**
  * Leaves what a killed server does: sessions with a page of data each. The one of `address` was receiving when the server was killed, so
  * that its journal was written last.

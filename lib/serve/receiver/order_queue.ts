@@ -38,7 +38,8 @@ export class OrderQueue {
   }
 
   #turn(): void {
-    this.#obeyAll([...this.#waiting.keys()].slice(0, 1));
+    const [first] = this.#waiting.keys();
+    if (first !== undefined) this.#obeyAll([first]);
     if (this.#waiting.size > 0) this.#clock.after(0, () => this.#turn());
   }
 
