@@ -4,8 +4,14 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { type Rule, RULES, STATE_OF_THE_MACHINE } from "./house_rules.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
-const IMPORT =
-  /^(?:import|export)\s+(type\s+)?([^"';]*?)\bfrom\s+"([^"]+)"|\bnew URL\("([^"]+\.ts)", import\.meta\.url\)/gm;
+const IMPORT = new RegExp(
+  [
+    /^(?:import|export)\s+(?:type\s+)?([^"';]*?)\bfrom\s+"([^"]+)"/,
+    /(?:\bconst\s+(\{[^}]*\})\s+=\s+await\s+)?\bimport\("([^"]+)"\)/,
+    /\bnew URL\("([^"]+\.ts)", import\.meta\.url\)/,
+  ].map(({ source }) => source).join("|"),
+  "gm",
+);
 const EXPORT =
   /^export (?:declare )?(?:async )?(?:abstract )?(?:function\*?|class|interface|type|const enum|const|let|enum) ([A-Za-z0-9_$]+)/gm;
 
@@ -36,19 +42,20 @@ async function readSources(...directories: string[]): Promise<Map<string, Source
   for (const directory of directories) {
     for await (const path of typescript(directory)) {
       const text = await Deno.readTextFile(join(ROOT, path));
-      const imports = [...text.matchAll(IMPORT)].map(([, , names = "*", from, worker]) => ({
-        target: resolveImport(path, (from ?? worker)!),
-        names: names.includes("{")
-          ? names.replace(/[{}]/g, "").split(",").map((name) =>
-            name.trim().replace(/^type /, "").split(" ")[0]!
-          )
-            .filter((name) => name !== "")
-          : ["*"],
+      const imports = [...text.matchAll(IMPORT)].map(([, first, from, later, call, worker]) => ({
+        target: resolveImport(path, (from ?? call ?? worker)!),
+        names: namesOf(first ?? later ?? "*"),
       }));
       sources.set(path, { path, text, imports });
     }
   }
   return sources;
+}
+
+function namesOf(imported: string): string[] {
+  if (!imported.includes("{")) return ["*"];
+  const names = imported.replace(/[{}]/g, "").split(",");
+  return names.map((name) => name.trim().replace(/^type /, "").split(" ")[0]!).filter((name) => name !== "");
 }
 
 function resolveImport(path: string, specifier: string): string {

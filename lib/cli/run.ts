@@ -9,7 +9,6 @@ import { VERSION } from "../version.ts";
 import { isShell, shellCompletions } from "./completions/completions.ts";
 import { ExitStatus, OperationError } from "./exit_status.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { runInspect } from "./inspect/inspect.ts";
 import type { Command } from "./option.ts";
 import {
   commands,
@@ -21,8 +20,6 @@ import {
   shells,
 } from "./options.ts";
 import { type Invocation, parseCommand, UsageError } from "./parse.ts";
-import { runSend } from "./send.ts";
-import { runServe } from "./serve.ts";
 import { writeStdout } from "./output.ts";
 import { terminalWidth } from "./terminal.ts";
 
@@ -59,11 +56,11 @@ async function dispatch(args: readonly string[]): Promise<ExitStatus> {
     case "--version":
       return await print(versionLine());
     case serveCommand.name:
-      return await runCommand(serveCommand, rest, runServe);
+      return await runCommand(serveCommand, rest, serve);
     case sendCommand.name:
-      return await runCommand(sendCommand, rest, runSend);
+      return await runCommand(sendCommand, rest, send);
     case inspectCommand.name:
-      return await runCommand(inspectCommand, rest, runInspect);
+      return await runCommand(inspectCommand, rest, inspect);
     case completionsCommand.name:
       return await runCommand(completionsCommand, rest, completions);
     case helpCommand.name:
@@ -84,6 +81,23 @@ async function runCommand<const C extends Command>(
   if (invocation === "help") return await print(commandHelp(command, columns()));
   if (invocation === "version") return await print(versionLine());
   return await action(invocation);
+}
+
+// What a command needs is loaded when it runs: it is most of what starting costs.
+
+async function serve(invocation: Invocation<typeof serveCommand>): Promise<ExitStatus> {
+  const { runServe } = await import("./serve.ts");
+  return await runServe(invocation);
+}
+
+async function send(invocation: Invocation<typeof sendCommand>): Promise<ExitStatus> {
+  const { runSend } = await import("./send.ts");
+  return await runSend(invocation);
+}
+
+async function inspect(invocation: Invocation<typeof inspectCommand>): Promise<ExitStatus> {
+  const { runInspect } = await import("./inspect/inspect.ts");
+  return await runInspect(invocation);
 }
 
 async function help({ operands: [name] }: Invocation<typeof helpCommand>): Promise<ExitStatus> {

@@ -6,7 +6,7 @@
 import { readAtOf } from "../../lib/bytes/source.ts";
 import { type ElfFile, readElfFile } from "../../lib/kernel/elf_file.ts";
 import { PATIENCE_MS } from "../patience.ts";
-import { buildModule, MODULE_BYTES, MODULE_OFFSET } from "./made_module.ts";
+import { buildModule, MODULE_BYTES, MODULE_OFFSET, type PlacedModule } from "./made_module.ts";
 import type { Target } from "./made_targets.ts";
 import { hex, openWorkshop, type Workshop } from "./made_workshop.ts";
 
@@ -41,30 +41,26 @@ export interface CrashedKernel {
   readonly threads: readonly { readonly tid: number; readonly pcb: bigint | null }[];
 }
 
-/** Makes the kernel for a machine. */
+/** Makes the kernel for a machine. What the tools make is made once for all that ask for it, and copied for each. */
 export async function makeKernel(
   target: Target,
   directory: string,
   flags: readonly string[] = WITH_FRAME_POINTERS,
 ): Promise<MadeKernel> {
-  const workshop = openWorkshop(target, directory, flags);
-  await buildKernel(workshop);
-  const module = await buildModule(workshop);
-  const [low, high] = [await module.placedAt(target.low), await module.placedAt(target.high)];
-  const file = (name: string) => Deno.readFile(`${directory}/${name}`);
-  await Deno.writeFile(`${directory}/module.image`, low.image);
-  const full = await file("kernel.full");
+  const { files, low, high } = await buildOnce(target, flags);
+  for (const [name, { bytes, mode }] of files) await Deno.writeFile(`${directory}/${name}`, bytes, { mode });
+  const file = (name: string) => files.get(name)!.bytes;
   const made: MadeKernel = {
     target,
     directory,
-    kernel: await file("kernel"),
-    debug: await file("kernel.debug"),
-    module: await file("crashme.ko"),
-    moduleDebug: await file("crashme.ko.debug"),
+    kernel: file("kernel"),
+    debug: file("kernel.debug"),
+    module: file("crashme.ko"),
+    moduleDebug: file("crashme.ko.debug"),
     moduleAddress: target.high + MODULE_OFFSET,
     moduleSections: high.sections,
-    full,
-    elf: await readElfFile(readAtOf(full)),
+    full: file("kernel.full"),
+    elf: await readElfFile(readAtOf(file("kernel.full"))),
     crash: (kind, breakAt) =>
       crash(made, [
         `${kind}`,
@@ -73,9 +69,44 @@ export async function makeKernel(
         low.entry.toString(16),
         breakAt === undefined ? "0" : (breakAt - target.high + target.low).toString(16),
       ]),
-    run: workshop.run,
+    run: openWorkshop(target, directory, flags).run,
   };
   return made;
+}
+
+/** What the tools make: every file, and where the module lies in what runs and in the kernel. */
+interface Build {
+  readonly files: ReadonlyMap<string, { readonly bytes: Uint8Array; readonly mode: number }>;
+  readonly low: PlacedModule;
+  readonly high: PlacedModule;
+}
+
+const builds = new Map<string, Promise<Build>>();
+
+function buildOnce(target: Target, flags: readonly string[]): Promise<Build> {
+  const key = [target.name, target.title, ...flags].join(" ");
+  const build = builds.get(key) ?? buildAll(target, flags);
+  builds.set(key, build);
+  return build;
+}
+
+async function buildAll(target: Target, flags: readonly string[]): Promise<Build> {
+  const directory = await Deno.makeTempDir({ prefix: "netdump-test-" });
+  try {
+    const workshop = openWorkshop(target, directory, flags);
+    await buildKernel(workshop);
+    const module = await buildModule(workshop);
+    const [low, high] = [await module.placedAt(target.low), await module.placedAt(target.high)];
+    await Deno.writeFile(`${directory}/module.image`, low.image);
+    const files = new Map<string, { bytes: Uint8Array; mode: number }>();
+    for await (const { name } of Deno.readDir(directory)) {
+      const path = `${directory}/${name}`;
+      files.set(name, { bytes: await Deno.readFile(path), mode: (await Deno.stat(path)).mode! & 0o777 });
+    }
+    return { files, low, high };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 /** Links the kernel twice from the same objects: to run, and as a kernel. */
