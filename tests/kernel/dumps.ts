@@ -40,11 +40,14 @@ export async function codeFile(path: string, bytes: Uint8Array, debug?: Uint8Arr
   };
 }
 
-/** The stacks of all threads, in the kernel's order. */
-export async function allStacks(kernel: Kernel): Promise<ThreadStack[]> {
+/** The stacks of all threads, or of those that are wanted, in the kernel's order. */
+export async function allStacks(
+  kernel: Kernel,
+  isWanted: (thread: { tid: number }) => boolean = () => true,
+): Promise<ThreadStack[]> {
   const stacks: ThreadStack[] = [];
   for (const process of kernel.processes) {
-    for (const thread of process.threads) stacks.push(await kernel.stack(thread, process));
+    for (const thread of process.threads.filter(isWanted)) stacks.push(await kernel.stack(thread, process));
   }
   return stacks;
 }

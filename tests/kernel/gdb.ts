@@ -28,19 +28,22 @@ def stack(user):
         if frame.name() == "fork_trampoline": break
         frame = frame.older()
     return frames
-def tell(core, user):
+def tell(core, user, only):
     gdb.execute("core-file " + core, to_string=True)
     threads = {}
     for thread in gdb.selected_inferior().threads():
+        tid = thread.ptid[1] or thread.ptid[0]
+        if only not in (None, tid): continue
         thread.switch()
-        threads[thread.ptid[1] or thread.ptid[0]] = stack(user)
+        threads[tid] = stack(user)
     print("FRAMES " + json.dumps(threads))
 `;
 
-/** The frames of all threads by their ids, of each kernel in turn: they were made from the same files. */
+/** The frames of all threads, or of one, by their ids, of each kernel in turn: they were made from the same files. */
 export async function gdbFrames(
   made: MadeKernel,
   crashes: readonly CrashedKernel[],
+  only: number | null = null,
 ): Promise<Map<number, readonly GdbFrame[]>[]> {
   const { directory, target } = made;
   const commands = [
@@ -56,7 +59,7 @@ export async function gdbFrames(
   await Deno.writeTextFile(`${directory}/frames.py`, SCRIPT);
   for (const [i, crashed] of crashes.entries()) {
     await Deno.writeFile(`${directory}/core.${i}`, madeProcessCore(crashed));
-    commands.push(`python tell("core.${i}", ${USER_PCS[target.name]})`);
+    commands.push(`python tell("core.${i}", ${USER_PCS[target.name]}, ${only ?? "None"})`);
   }
   await Deno.writeTextFile(`${directory}/commands`, commands.join("\n"));
   const output = await made.run(target.gdb, ["-nx", "-batch", "-x", "commands"]);

@@ -132,3 +132,6 @@ export const TARGETS: readonly Target[] = [
     compiler: ["clang-14", "--target=riscv64-unknown-freebsd14.0", "-march=rv64imac", ...RISCV64_FLAGS],
   },
 ];
+
+/** Each machine once: for what does not depend on who compiled it. */
+export const MACHINES: readonly Target[] = TARGETS.filter(({ title }) => title === "");

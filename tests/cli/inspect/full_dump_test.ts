@@ -3,13 +3,13 @@ import { join } from "@std/path";
 import { readElfSymbols } from "../../../lib/kernel/elf_symbols.ts";
 import { fullDumpKinds, madeFullDump } from "../../kernel/made_full_dump.ts";
 import { madeTest } from "../../kernel/made.ts";
-import { TARGETS } from "../../kernel/made_targets.ts";
+import { MACHINES } from "../../kernel/made_targets.ts";
 import { netdump } from "../netdump_process.ts";
 
 /** The crash of `kernel/made/kern.c` by a fault in a static function. */
 const FAULT = 1;
 
-for (const target of TARGETS) {
+for (const target of MACHINES) {
   for (const kind of fullDumpKinds(target)) {
     madeTest(`netdump inspect reads the kernel of a full dump of ${kind}`, { target }, async (made) => {
       const { directory, elf } = made;

@@ -2,14 +2,14 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { madeMinidump } from "../../kernel/made_dump.ts";
 import { madeTest } from "../../kernel/made.ts";
-import { TARGETS } from "../../kernel/made_targets.ts";
+import { MACHINES } from "../../kernel/made_targets.ts";
 import { netdump } from "../netdump_process.ts";
 
 /** The crashes of `kernel/made/kern.c`: inside the module, and in the kernel that the module called. */
 const IN_MODULE = 2;
 const BELOW_MODULE = 11;
 
-for (const target of TARGETS) {
+for (const target of MACHINES) {
   madeTest(
     "netdump inspect names a module whose file is missing, and its functions and lines where it is there",
     { target },
@@ -56,7 +56,7 @@ for (const target of TARGETS) {
   );
 }
 
-for (const target of TARGETS.slice(0, 1)) {
+for (const target of MACHINES.slice(0, 1)) {
   madeTest(
     "netdump inspect says that a debug file is another build's, and does not use it",
     { target },
