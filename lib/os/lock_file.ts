@@ -5,7 +5,7 @@
  */
 
 /** A lock that somebody else holds is known after this time; Deno 2.4 can only wait for locks. */
-const PATIENCE_MS = 300;
+const PATIENCE_MS = 1000;
 
 /** A lock that another process holds. */
 export class LockedError extends Error {

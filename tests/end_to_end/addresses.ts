@@ -3,8 +3,10 @@
  * own port 20024 of their addresses.
  */
 
+import { PATIENCE_MS } from "../patience.ts";
+
 let network = freshNetwork();
-let last = 0;
+let last = Math.floor(Math.random() * 200);
 
 /** An address of 127.0.0.0/8 that nobody else has. */
 export function freshAddress(): string {
@@ -24,3 +26,20 @@ function freshNetwork(): string {
 export function freshPort(): number {
   return 21000 + Math.floor(Math.random() * 9000);
 }
+
+/**
+ * Listens where a socket of ours may have been a moment ago: a process that another test of this one's process is about to
+ * start holds what was open then until it runs its program.
+ */
+export function listenAt(hostname: string, port: number): Deno.DatagramConn {
+  for (const lateMs = Date.now() + PATIENCE_MS;;) {
+    try {
+      return Deno.listenDatagram({ transport: "udp", hostname, port });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || Date.now() > lateMs) throw error;
+      Atomics.wait(pause, 0, 0, 5);
+    }
+  }
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));

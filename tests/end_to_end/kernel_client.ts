@@ -10,6 +10,7 @@ import {
   MessageType,
 } from "../../lib/protocol/message.ts";
 import { seededRandom } from "../helpers.ts";
+import { listenAt } from "./addresses.ts";
 import type { HeraldAddress } from "./raw_client.ts";
 
 const ROUND_MS = 1000;
@@ -74,7 +75,7 @@ class Kernel {
     this.#hostname = server.address;
     this.#port = server.port;
     this.#random = seededRandom(dump.seed ?? 1);
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: ACK_PORT });
+    this.#socket = listenAt(address, ACK_PORT);
     this.#receiving = this.#receive();
   }
 

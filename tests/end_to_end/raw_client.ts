@@ -3,7 +3,7 @@
  */
 import { assert } from "@std/assert";
 import { ACK_PORT, decodeAck, encodeMessage, MessageType } from "../../lib/protocol/message.ts";
-import { freshAddress } from "./addresses.ts";
+import { freshAddress, listenAt } from "./addresses.ts";
 import { PATIENCE_MS } from "../patience.ts";
 
 /** Where a server takes HERALDs. */
@@ -42,7 +42,7 @@ export class RawClient {
   constructor(server: HeraldAddress, address = freshAddress(), port = ACK_PORT) {
     this.#server = server;
     this.address = address;
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: address, port });
+    this.#socket = listenAt(address, port);
     this.#receiving = this.#receive();
   }
 

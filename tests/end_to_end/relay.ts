@@ -5,7 +5,7 @@
  */
 import { ACK_PORT, HeaderField, HERALD_PORT, MessageType } from "../../lib/protocol/message.ts";
 import { seededRandom } from "../helpers.ts";
-import { freshAddress } from "./addresses.ts";
+import { freshAddress, listenAt } from "./addresses.ts";
 
 /** Which way a datagram goes. */
 export type Direction = "to-server" | "to-client";
@@ -51,11 +51,9 @@ export class Relay {
   constructor(settings: RelaySettings) {
     this.#settings = settings;
     this.#random = seededRandom(settings.seed ?? 1);
-    const listen = (hostname: string, port: number) =>
-      Deno.listenDatagram({ transport: "udp", hostname, port });
-    this.#herald = listen(this.address, HERALD_PORT);
-    this.#session = listen(this.address, 0);
-    this.#upstream = listen(this.clientAddress, ACK_PORT);
+    this.#herald = listenAt(this.address, HERALD_PORT);
+    this.#session = listenAt(this.address, 0);
+    this.#upstream = listenAt(this.clientAddress, ACK_PORT);
     const fromClient = (datagram: Uint8Array, from: Deno.NetAddr) => this.#toServer(datagram, from);
     this.#loops = [
       this.#receive(this.#herald, fromClient),

@@ -5,7 +5,7 @@ import { DenoSockets } from "../../lib/udp/deno_socket.ts";
 import { openLibc } from "../../lib/udp/native_abi.ts";
 import { NativeMover } from "../../lib/udp/native_mover.ts";
 import { NativeSockets } from "../../lib/udp/native_socket.ts";
-import { freshAddress } from "../end_to_end/addresses.ts";
+import { freshAddress, listenAt } from "../end_to_end/addresses.ts";
 import { type MemorySocket, MemorySockets } from "../udp/memory_socket.ts";
 
 /** A client's end of one session at a time, and the sockets of the receiver that it speaks to. */
@@ -57,7 +57,7 @@ export const inMemory: OpenWire = ({ bound, acked }) => {
 function overLoopback(openSockets: () => DatagramSockets): OpenWire {
   const [client, local] = [freshAddress(), freshAddress()];
   return ({ bound, acked }) => {
-    const conn = Deno.listenDatagram({ transport: "udp", hostname: client, port: 20024 });
+    const conn = listenAt(client, 20024);
     const sockets = openSockets();
     let port = 0;
     let sending: Promise<unknown> = Promise.resolve();
