@@ -6,7 +6,7 @@ import { codeFile, NO_FILES, openDumpedKernel } from "./dumps.ts";
 import { madeMinidump } from "./made_dump.ts";
 import { madeTest } from "./made.ts";
 import type { CrashedKernel } from "./made_kernel.ts";
-import { TARGETS } from "./made_targets.ts";
+import { MACHINES } from "./made_targets.ts";
 
 const OBJECT = 1;
 const INT = 1;
@@ -14,7 +14,7 @@ const PAIR = 4;
 /** Says that the container is compressed: in memory it is not, whatever it says (section 12.5). */
 const FLAGS_AT = 3;
 
-for (const target of TARGETS) {
+for (const target of MACHINES) {
   for (const version of [2, 3] as const) {
     madeTest(`a variable has its type out of the dump's own CTF ${version}`, { target }, async (made) => {
       const crashed = await withTypes(await made.crash(0), version);
