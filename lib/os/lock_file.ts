@@ -4,7 +4,10 @@
  * @module
  */
 
-/** A lock that somebody else holds is known after this time; Deno 2.4 can only wait for locks. */
+/**
+ * A lock that somebody else holds is known after this time; Deno 2.4 can only wait for locks. A program that a killed
+ * server was about to start holds it, too, until it runs.
+ */
 const PATIENCE_MS = 1000;
 
 /** A lock that another process holds. */
