@@ -111,7 +111,7 @@ Deno.test("every regular expression takes time in proportion to its input, whate
   const slow: string[] = [];
   for (const { place, pattern } of found) {
     for (const input of inputs(pattern)) {
-      // Other threads of the process count: what is slow is so three times.
+      // Where no thread has an account of its own, others count: what is slow is so three times.
       let tookMs = Infinity;
       for (let i = 0; i < 3 && tookMs >= MOST_MS; i++) tookMs = Math.min(tookMs, timeOf(pattern, input));
       if (tookMs < MOST_MS) continue;

@@ -28,8 +28,10 @@ export function freshPort(): number {
 }
 
 /**
- * Listens where a socket of ours may have been a moment ago: a process that another test of this one's process is about to
- * start holds what was open then until it runs its program.
+ * Listens where a socket of ours may have been a moment ago: what another test at once starts from this process holds that
+ * socket, too, until it runs its program. Waits without the event loop, for constructors.
+ *
+ * @throws {Deno.errors.AddrInUse} if somebody has the port for long
  */
 export function listenAt(hostname: string, port: number): Deno.DatagramConn {
   for (const lateMs = Date.now() + PATIENCE_MS;;) {

@@ -90,6 +90,7 @@ async function compare(
     stacks.map(({ thread }) => thread.tid).toSorted((a, b) => a - b),
     crashed.threads.filter(isWanted).map(({ tid }) => tid).toSorted((a, b) => a - b),
   );
+  assert(stacks.length > 0, "nothing is compared");
   for (const stack of stacks) {
     const { tid } = stack.thread;
     assertEquals(stack.crashed, tid === CRASHED);
