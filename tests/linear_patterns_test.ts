@@ -111,9 +111,12 @@ Deno.test("every regular expression takes time in proportion to its input, whate
   const slow: string[] = [];
   for (const { place, pattern } of found) {
     for (const input of inputs(pattern)) {
-      // Where no thread has an account of its own, others count: what is slow is so three times.
-      let tookMs = Infinity;
-      for (let i = 0; i < 3 && tookMs >= MOST_MS; i++) tookMs = Math.min(tookMs, timeOf(pattern, input));
+      // What a clock calls quick is so. Else what was computed counts, and where no thread has an account of its own,
+      // others' is in it: what is slow is so three times.
+      let tookMs = timeOf(pattern, input, () => performance.now());
+      for (let i = 0; i < 3 && tookMs >= MOST_MS; i++) {
+        tookMs = Math.min(tookMs, timeOf(pattern, input, cpuMs));
+      }
       if (tookMs < MOST_MS) continue;
       slow.push(`${place} takes ${tookMs.toFixed(0)} ms for ${JSON.stringify(input.slice(0, 40))}...`);
       break;
@@ -122,9 +125,9 @@ Deno.test("every regular expression takes time in proportion to its input, whate
   assertEquals(slow, []);
 });
 
-function timeOf(pattern: RegExp, input: string): number {
-  const startedMs = cpuMs();
+function timeOf(pattern: RegExp, input: string, nowMs: () => number): number {
+  const startedMs = nowMs();
   if (pattern.global) { for (const _ of input.matchAll(pattern)) { /* all of them */ } }
   else pattern.exec(input);
-  return cpuMs() - startedMs;
+  return nowMs() - startedMs;
 }

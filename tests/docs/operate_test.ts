@@ -2,9 +2,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { Metrics } from "../../lib/serve/observers/metrics.ts";
-import { output, portFile, ROOT, runs, skippable } from "../packaging/packaging.ts";
+import { output, portFile, ROOT, skippable } from "../packaging/packaging.ts";
 import { parseExposition } from "../serve/observers/exposition_parser.ts";
 import { TempDir } from "../temp_dir.ts";
+import { isInstalled } from "../programs.ts";
 
 const OPERATE = await Deno.readTextFile(join(ROOT, "docs/operate.md"));
 
@@ -112,7 +113,7 @@ function playOf([series, alert]: (typeof SCENES)[number]): string {
 
 skippable(
   "promtool finds nothing wrong with the documented alerts, and each fires when it is to",
-  runs("promtool", "--version") ? undefined : "promtool is not installed",
+  isInstalled("promtool") ? undefined : "promtool is not installed",
   async () => {
     using temp = new TempDir("disk");
     const path = join(temp.path, "rules.yml");

@@ -3,6 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { MessageType } from "../../lib/protocol/message.ts";
 import { dumpBytes, dumpHeader, sameBytes } from "../dump_data.ts";
 import { seededRandom, SHARED } from "../helpers.ts";
+import { isInstalled } from "../programs.ts";
 import { freshAddress } from "./addresses.ts";
 import { assertOneCompleteDump } from "./complete_dump.ts";
 import { kclient, NO_KCLIENT, PATIENTLY } from "./kclient.ts";
@@ -281,16 +282,7 @@ Deno.test("serve keeps a dump sparse where it is empty, whatever the size of its
 });
 
 const vmcores = ["vmcore-amd64-minidump", "vmcore-arm64-minidump"];
-const NO_VMCORES = NO_KCLIENT ?? (hasBzip2() ? undefined : "no bzip2");
-
-function hasBzip2(): boolean {
-  try {
-    return new Deno.Command("bzip2", { args: ["--help"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
+const NO_VMCORES = NO_KCLIENT ?? (isInstalled("bzip2") ? undefined : "no bzip2");
 
 Deno.test({
   name: "serve receives real vmcores from a kernel-like client identical, and sparse where they are sparse" +

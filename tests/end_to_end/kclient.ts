@@ -3,12 +3,13 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { SHARED } from "../helpers.ts";
+import { isInstalled } from "../programs.ts";
 import type { HeraldAddress } from "./raw_client.ts";
 
 /** Why the client cannot be used here, for the names of tests that are skipped; `undefined` if it can. */
 export const NO_KCLIENT: string | undefined = SHARED === undefined
   ? "no shared folder"
-  : Deno.build.os !== "linux" || !hasCompiler()
+  : Deno.build.os !== "linux" || !isInstalled("gcc")
   ? "no gcc"
   : undefined;
 
@@ -57,13 +58,4 @@ function compile(): Promise<string> {
     if (!success) throw new Error(`Cannot compile the client: ${new TextDecoder().decode(stderr)}`);
     return program;
   })();
-}
-
-function hasCompiler(): boolean {
-  try {
-    return new Deno.Command("gcc", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
 }

@@ -2,22 +2,13 @@ import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@s
 import { fromFileUrl } from "@std/path";
 import { MessageType } from "../../lib/protocol/message.ts";
 import { SHARED } from "../helpers.ts";
+import { isInstalled } from "../programs.ts";
 import { freshAddress } from "./addresses.ts";
 import { Relay } from "./relay.ts";
 import { randomBytes, send, sendCommandLine, withDumpDirectory } from "./send_process.ts";
 import { TestServer } from "./test_server.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
-
-/** Tells whether a program can be run. */
-async function has(program: string): Promise<boolean> {
-  try {
-    await new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).output();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function run(program: string, ...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
@@ -35,9 +26,9 @@ function testWith(name: string, missing: string | undefined, fn: () => Promise<v
 }
 
 const noShared = SHARED === undefined ? "../shared" : undefined;
-const noGcc = await has("gcc") ? undefined : "gcc";
-const noBzip2 = await has("bzip2") ? undefined : "bzip2";
-const noScript = await has("script") ? undefined : "script(1)";
+const noGcc = isInstalled("gcc") ? undefined : "gcc";
+const noBzip2 = isInstalled("bzip2") ? undefined : "bzip2";
+const noScript = isInstalled("script") ? undefined : "script(1)";
 
 async function sameFile(a: string, b: string): Promise<boolean> {
   return (await new Deno.Command("cmp", { args: ["-s", a, b] }).output()).success;

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { createHash } from "node:crypto";
 import { ObjectStore } from "../../lib/archive/object_store.ts";
 import { canCompress } from "../../lib/bytes/zstd/compress.ts";
+import { compareNames } from "../../lib/text/natural_order.ts";
 import { Swift, testWithSwift, unpacked } from "../archive/swift.ts";
 import { dumpBytes, dumpHeader } from "../dump_data.ts";
 import { randomBytes, send } from "./send_process.ts";
@@ -162,7 +163,7 @@ testWithSwift(
     const table = await inspect(swift, "s3://dumps/fleet/");
     assertEquals([table.code, table.err], [0, ""]);
     const groups = await lines("--group");
-    assertEquals(groups.map(({ count, hosts }) => [count, hosts]), [[2, hosts.toSorted()]]);
+    assertEquals(groups.map(({ count, hosts }) => [count, hosts]), [[2, hosts.toSorted(compareNames)]]);
     const grouped = await inspect(swift, "--group", "s3://dumps/fleet/");
     assertMatch(grouped.out, /^SAME .*\n[0-9a-f]{6} +2 /);
     const [entry] = await lines("--host", hosts[0]!);

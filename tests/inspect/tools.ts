@@ -1,13 +1,9 @@
 /** Other people's tools as oracles. A test that needs one says in its name where it is absent, and is skipped. */
 
+import { isInstalled } from "../programs.ts";
+
 function missing(program: string): string {
-  try {
-    new Deno.Command(program, { args: ["--help"], stdout: "null", stderr: "null" }).outputSync();
-    return "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return ` (skipped: no ${program} here)`;
-    throw error;
-  }
+  return isInstalled(program) ? "" : ` (skipped: no ${program} here)`;
 }
 
 /** Empty where the program is installed, else what to add to a test's name. */

@@ -2,15 +2,7 @@
 
 import { readAtOf } from "../../lib/bytes/source.ts";
 import { type ElfFile, readElfFile } from "../../lib/kernel/elf_file.ts";
-
-function isInstalled(tool: string): boolean {
-  try {
-    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .code === 0;
-  } catch {
-    return false;
-  }
-}
+import { isInstalled } from "../programs.ts";
 
 const MISSING = ["gcc", "addr2line", "readelf"].filter((tool) => !isInstalled(tool));
 const IS_AMD64 = Deno.build.arch === "x86_64";

@@ -1,5 +1,6 @@
 /** A kernel for a test, made while it runs. */
 
+import { isInstalled } from "../programs.ts";
 import { type MadeKernel, makeKernel } from "./made_kernel.ts";
 import type { Target } from "./made_targets.ts";
 
@@ -10,7 +11,9 @@ export function madeTest(
   test: (made: MadeKernel) => Promise<void>,
 ): void {
   const { compiler, assembler = compiler, linker, gdb, emulator } = target;
-  const missing = [compiler[0]!, assembler[0]!, linker[0]!, gdb, ...emulator].find((tool) => !isThere(tool));
+  const missing = [compiler[0]!, assembler[0]!, linker[0]!, gdb, ...emulator].find((tool) =>
+    !isInstalled(tool)
+  );
   const why = Deno.build.os !== "linux" || Deno.build.arch !== "x86_64"
     ? "the machine is no Linux on amd64"
     : missing === undefined
@@ -28,13 +31,4 @@ export function madeTest(
       }
     },
   });
-}
-
-function isThere(tool: string): boolean {
-  try {
-    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
 }

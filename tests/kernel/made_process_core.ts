@@ -1,5 +1,6 @@
 /** What gdb reads: the core of a process whose threads are those of a kernel that was made. */
 
+import { concatenate } from "../kerneldump/synthetic/concatenate.ts";
 import { ByteWriter } from "./elf_writer.ts";
 import { PAGE } from "./made_dump.ts";
 import type { CrashedKernel } from "./made_kernel.ts";
@@ -108,5 +109,5 @@ export function madeProcessCore({ made, memory, threads }: CrashedKernel): Uint8
   }
   const head = new Uint8Array(PAGE);
   head.set(header.done());
-  return new Uint8Array([head, ...parts].flatMap((part) => [...part]));
+  return concatenate([head, ...parts]);
 }

@@ -1,13 +1,6 @@
 /** Other people's tools as oracles: tests that need one are skipped, and say so, where it is not installed. */
 
-function isInstalled(tool: string): boolean {
-  try {
-    return new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .code === 0;
-  } catch {
-    return false;
-  }
-}
+import { isInstalled } from "../programs.ts";
 
 /** Runs the tool on a file with these contents: the arguments, then the file's name. Gives what it printed. */
 export type RunTool = (args: readonly string[], contents: Uint8Array) => Promise<string>;

@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { NotifySocket } from "../../lib/os/notify_socket.ts";
 import { TempDir } from "../temp_dir.ts";
+import { isInstalled } from "../programs.ts";
 
 const windows = Deno.build.os === "windows";
 const VARIABLES = { READY: "1", STATUS: "2 dumps, 97.0 MiB/s", EXTEND_TIMEOUT_USEC: "10000000" };
@@ -12,15 +13,7 @@ async function receive(manager: Deno.DatagramConn): Promise<string[]> {
   return new TextDecoder().decode(datagram).split("\n").filter((line) => line !== "");
 }
 
-function hasSystemdNotify(): boolean {
-  try {
-    return new Deno.Command("systemd-notify", { args: ["--version"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-const without = hasSystemdNotify() ? "" : " [skipped: systemd-notify is not installed]";
+const without = isInstalled("systemd-notify") ? "" : " [skipped: systemd-notify is not installed]";
 
 Deno.test({
   name: `NotifySocket sends what systemd-notify sends${without}`,

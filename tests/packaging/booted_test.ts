@@ -5,6 +5,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { TempDir } from "../temp_dir.ts";
 import { output, PACKAGING, ROOT, runs, skippable } from "./packaging.ts";
 import { PATIENCE_MS } from "../patience.ts";
+import { isInstalled } from "../programs.ts";
 
 /** `run` and its flags, as in the task. */
 const RUN = denoJson.tasks.serve.split(" ").slice(1, -2).join(" ");
@@ -108,7 +109,7 @@ const NSPAWN = ["--quiet", "--register=no", "--keep-unit", "--private-network"];
 
 /** Why no container can be made here. */
 function obstacle(): string | undefined {
-  if (!runs("systemd-nspawn", "--version")) return "systemd-nspawn is not installed";
+  if (!isInstalled("systemd-nspawn")) return "systemd-nspawn is not installed";
   if (Deno.uid() !== 0) return "only root makes containers";
   using temp = new TempDir("disk");
   makeSkeleton(temp.path);

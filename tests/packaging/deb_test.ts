@@ -2,10 +2,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { VERSION } from "../../lib/version.ts";
 import { TempDir } from "../temp_dir.ts";
-import { output, PACKAGING, ROOT, runs, skippable } from "./packaging.ts";
+import { isInstalled } from "../programs.ts";
+import { output, PACKAGING, ROOT, skippable } from "./packaging.ts";
 
 const BUILD = join(PACKAGING, "deb/build");
-const missing = ["dpkg-deb", "dpkg", "systemd-analyze"].find((program) => !runs(program, "--version"));
+const missing = ["dpkg-deb", "dpkg", "systemd-analyze"].find((program) => !isInstalled(program));
 const without = Deno.build.os !== "linux" || missing !== undefined
   ? `${missing ?? "dpkg"} is not installed`
   : Deno.uid() !== 0

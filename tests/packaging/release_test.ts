@@ -9,7 +9,8 @@ import {
 } from "../../docs/packaging/release.ts";
 import { VERSION } from "../../lib/version.ts";
 import { TempDir } from "../temp_dir.ts";
-import { output, ROOT, runs, skippable } from "./packaging.ts";
+import { isInstalled } from "../programs.ts";
+import { output, ROOT, skippable } from "./packaging.ts";
 
 const CHANGELOG = `# Changes
 
@@ -64,7 +65,7 @@ Deno.test("formatSums() and sha256() write what sha256sum --check reads", async 
   assertEquals(formatSums(new Map([["b", "2"], ["a", sum]])), `${sum}  a\n2  b\n`);
 });
 
-const missing = ["git", "dpkg-deb", "sha256sum"].find((program) => !runs(program, "--version"));
+const missing = ["git", "dpkg-deb", "sha256sum"].find((program) => !isInstalled(program));
 
 skippable(
   "deno task release makes executable, package, sources, changes and sums of a clean tree, and none of another",

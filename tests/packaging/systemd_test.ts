@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { PACKAGING, runs, skippable } from "./packaging.ts";
+import { PACKAGING, skippable } from "./packaging.ts";
+import { isInstalled } from "../programs.ts";
 
 const UNIT = Deno.readTextFileSync(join(PACKAGING, "systemd/netdump.service"));
 
@@ -10,7 +11,7 @@ const EXECUTABLE = "/usr/local/bin/netdump";
 /** Exposure, times ten, that `systemd-analyze security` may find: "OK" ends at 4. */
 const MAX_EXPOSURE = 20;
 
-const without = runs("systemd-analyze", "--version") ? undefined : "systemd-analyze is not installed";
+const without = isInstalled("systemd-analyze") ? undefined : "systemd-analyze is not installed";
 
 async function analyze(...args: string[]): Promise<void> {
   const directory = await Deno.makeTempDir();

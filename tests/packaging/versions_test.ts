@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { VERSION } from "../../lib/version.ts";
+import { isInstalled } from "../programs.ts";
 import { PACKAGING, ROOT, runs, skippable } from "./packaging.ts";
 
 const read = (path: string) => Deno.readTextFileSync(join(PACKAGING, path));
@@ -23,6 +24,6 @@ Deno.test("the container copies what is there", () => {
 
 skippable(
   "the Homebrew formula is Ruby",
-  runs("ruby", "--version") ? undefined : "ruby is not installed",
+  isInstalled("ruby") ? undefined : "ruby is not installed",
   () => assertEquals(runs("ruby", "-c", join(PACKAGING, "homebrew/netdump.rb")), true),
 );

@@ -6,8 +6,9 @@ import { zshCompletions } from "../../../lib/cli/completions/zsh.ts";
 import type { Command } from "../../../lib/cli/option.ts";
 import { commands, serveCommand, shells } from "../../../lib/cli/options.ts";
 import { text } from "../../../lib/cli/values.ts";
-import { type InteractiveShell, isInstalled, startBash, startZsh } from "./interactive_shell.ts";
+import { type InteractiveShell, startBash, startZsh } from "./interactive_shell.ts";
 import { netdump } from "../netdump_process.ts";
+import { isInstalled } from "../../programs.ts";
 
 const FILES = { bash: "netdump.bash", zsh: "_netdump", fish: "netdump.fish" } as const;
 const DIRECTORY = fromFileUrl(new URL("../../../completions/", import.meta.url));

@@ -11,16 +11,6 @@ const INSERT_ALL = "\x1b*";
 const REPORT = "\x18\x12";
 const DISCARD = "\x15";
 
-/** Tells whether a program is installed. */
-export function isInstalled(program: string): boolean {
-  try {
-    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-
 /** A shell that waits for keys. */
 export class InteractiveShell implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;

@@ -3,6 +3,7 @@ import { formatExposition } from "../../../lib/serve/observers/exposition.ts";
 import { Metrics } from "../../../lib/serve/observers/metrics.ts";
 import { BURST_BOUNDS, LATENCY_BOUNDS_S, type ServerEvent } from "../../../lib/serve/events.ts";
 import type { ServerView, Weakness } from "../../../lib/serve/observers/server_view.ts";
+import { isInstalled } from "../../programs.ts";
 import { completed, dumpRecord, incomplete } from "./dump_events.ts";
 import { parseExposition } from "./exposition_parser.ts";
 
@@ -17,15 +18,7 @@ const VIEW: ServerView = {
   descriptors: 1024,
 };
 
-const promtool = hasPromtool();
-
-function hasPromtool(): boolean {
-  try {
-    return new Deno.Command("promtool", { args: ["--version"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
+const promtool = isInstalled("promtool");
 
 function expose(events: readonly ServerEvent[], weaknesses: readonly Weakness[] = [], view = VIEW): string {
   const metrics = new Metrics({ version: "1.2.3", deno: "2.9.6", startedS: 1000 });
