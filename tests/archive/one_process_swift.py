@@ -94,7 +94,7 @@ with open(os.devnull, "w", encoding="utf-8") as nowhere:
     for kind, number in servers.items():
         app = loadapp(os.path.join(config, kind + ".conf"), allow_modify_pipeline=True)
         at = address if kind == "proxy" else "127.0.0.1"
-        eventlet.spawn(wsgi.server, listen((at, number), backlog=64), app, nowhere,
+        eventlet.spawn(wsgi.server, listen((at, number), backlog=64, reuse_port=False), app, nowhere,
                        protocol=SwiftHttpProtocol, capitalize_response_headers=False)
     print("ready", flush=True)
     eventlet.tpool.execute(sys.stdin.read)

@@ -65,10 +65,21 @@ export class Swift implements AsyncDisposable {
   static async start(): Promise<Swift> {
     // It keeps what it knows of files in extended attributes, which a memory file system need not have.
     const directory = await Deno.makeTempDir({ prefix: "netdump-swift-", dir: "/var/tmp" });
-    const port = freePorts();
-    const swift = new Swift(port, directory, await spawn([SCRIPT, directory, `${port}`]));
+    const swift = await Swift.#startAnywhere(directory);
     await swift.makeBucket();
     return swift;
+  }
+
+  /** Before it listens, another store may take a port of its. */
+  static async #startAnywhere(directory: string): Promise<Swift> {
+    for (let tries = 3;; tries--) {
+      const port = freePorts();
+      try {
+        return new Swift(port, directory, await spawn([SCRIPT, directory, `${port}`]));
+      } catch (error) {
+        if (tries === 1) throw error;
+      }
+    }
   }
 
   get endpoint(): string {
