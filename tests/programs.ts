@@ -2,12 +2,14 @@
 
 import { join } from "@std/path";
 
-const DELIMITER = Deno.build.os === "windows" ? ";" : ":";
+const [DELIMITER, EXTENSION] = Deno.build.os === "windows" ? [";", ".exe"] : [":", ""];
 
 /** Whether a program is in one of the directories that the system searches. It is not run: that costs more than most tests. */
 export function isInstalled(program: string): boolean {
   const directories = (Deno.env.get("PATH") ?? "").split(DELIMITER);
-  return directories.some((directory) => directory !== "" && isExecutable(join(directory, program)));
+  return directories.some((directory) =>
+    directory !== "" && isExecutable(join(directory, program + EXTENSION))
+  );
 }
 
 function isExecutable(path: string): boolean {
